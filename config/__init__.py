@@ -1,0 +1,1 @@
+"""The sample configuration and the units, installed as ``sipfront.sample``: data, no code."""

@@ -1,0 +1,1 @@
+"""The HTTP API: status, the levers, metrics, events.  May import everything but demo and cli."""

@@ -1,0 +1,1 @@
+"""What must outlive the process.  Only the shells (runtime) and the commands import it."""
