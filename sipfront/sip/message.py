@@ -1,0 +1,361 @@
+"""One SIP message: scanned once, its headers located and not parsed.
+
+``scan`` walks the octets of a datagram (or of one framed message of a stream) and notes where
+each header field stands.  Nothing is copied and nothing is parsed that a front need not know of
+*every* message: start line, Call-ID, CSeq, the two tags and the lengths.  The rest is read when
+somebody asks.  A forwarded message is the received octets with a few edits (:func:`splice`).
+
+Strict where leniency would let two readers disagree (RFC 3261 section 25; RFC 4475 is the list of
+examples), blind to everything that it does not need.
+"""
+
+from __future__ import annotations
+
+from sipfront.sip import address
+from sipfront.sip.errors import Garbage, Malformed
+from sipfront.sip.headers import (
+    CALL_ID,
+    CONTENT_LENGTH,
+    COUNT,
+    CSEQ,
+    FROM,
+    IDS,
+    MAX_FORWARDS,
+    OTHER,
+    OURS,
+    OURS_PREFIX,
+    SINGLE,
+    SPELLINGS,
+    TO,
+    VIA,
+)
+
+#: One header field: (id, start of the name, start of the value, end of the value, start of the next).
+Field = tuple[int, int, int, int, int]
+#: One edit: octets [start, end) of the message become ``text``.
+Edit = tuple[int, int, bytes]
+
+#: Header fields in one message; RFC 4475 3.1.1.7 has 34 Via lines, real ones have 15 fields.
+MAX_FIELDS = 256
+#: The largest CSeq (RFC 3261 8.1.1.5) and expiry (20.19).
+MAX_NUMBER = 2**31 - 1
+MAX_UNSIGNED = 2**32 - 1
+
+_LWS = b" \t\r\n"
+_TOKEN = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.!%*_+`'~"
+_TOKEN_LWS = _TOKEN + _LWS
+#: Octets that no Request-URI has (RFC 3261 25.1): controls, space, and what must be escaped.
+_NOT_URI = bytes(range(33)) + b'"<>\\^`{|}' + bytes(range(127, 256))
+_KNOWN_METHODS = frozenset(
+    b"INVITE ACK BYE CANCEL REGISTER OPTIONS SUBSCRIBE NOTIFY PUBLISH MESSAGE INFO UPDATE PRACK "
+    b"REFER".split()
+)
+_NO_FIRST = [-1] * COUNT
+
+
+class Message:
+    """A scanned message.  ``method`` is b"" for a response, ``status`` is 0 for a request."""
+
+    __slots__ = (
+        "_first",
+        "body_end",
+        "body_start",
+        "call_id",
+        "cseq",
+        "cseq_method",
+        "data",
+        "fields",
+        "from_tag",
+        "head_start",
+        "method",
+        "reason",
+        "status",
+        "to_tag",
+        "uri",
+    )
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.method = b""
+        self.uri = b""
+        self.status = 0
+        self.reason = b""
+        self.head_start = 0
+        self.body_start = self.body_end = len(data)
+        self.fields: list[Field] = []
+        self._first = _NO_FIRST.copy()
+        self.call_id = b""
+        self.cseq = 0
+        self.cseq_method = b""
+        self.from_tag = b""
+        self.to_tag = b""
+
+    def field(self, hid: int) -> Field | None:
+        """The first header field with this id."""
+        index = self._first[hid]
+        return self.fields[index] if index >= 0 else None
+
+    def has(self, hid: int) -> bool:
+        """Whether a header field with this id stands in the message."""
+        return self._first[hid] >= 0
+
+    def value(self, hid: int) -> bytes | None:
+        """The value of the first field with this id, unfolded if it was folded."""
+        index = self._first[hid]
+        if index < 0:
+            return None
+        field = self.fields[index]
+        value = self.data[field[2] : field[3]]
+        return unfold(value) if b"\n" in value else value
+
+    def values(self, hid: int) -> list[bytes]:
+        """The values of all fields with this id, in order, one a field line."""
+        if self._first[hid] < 0:
+            return []
+        data = self.data
+        return [unfold(data[f[2] : f[3]]) for f in self.fields if f[0] == hid]
+
+    def lines(self, hid: int) -> bytes:
+        """All field lines with this id as they came, CRLF included."""
+        if self._first[hid] < 0:
+            return b""
+        data = self.data
+        return b"".join([data[f[1] : f[4]] for f in self.fields if f[0] == hid])
+
+    def named(self, name: bytes) -> list[bytes]:
+        """The values of the fields with this name (lower case), for names without an id."""
+        found = []
+        for field in self.fields:
+            if field[0] in (OTHER, OURS):
+                line = self.data[field[1] : field[3]]
+                head, _, value = line.partition(b":")
+                if head.strip().lower() == name:
+                    found.append(unfold(value.strip(_LWS)))
+        return found
+
+    @property
+    def body(self) -> bytes:
+        """The body, as long as Content-Length says."""
+        return self.data[self.body_start : self.body_end]
+
+    @property
+    def uri_span(self) -> tuple[int, int]:
+        """Where the Request-URI stands."""
+        start = len(self.method) + 1
+        return start, start + len(self.uri)
+
+
+def unfold(value: bytes) -> bytes:
+    """A folded value on one line (RFC 3261 7.3.1: CRLF and blanks become one space)."""
+    if b"\n" not in value:
+        return value
+    return b" ".join([part.strip(_LWS) for part in value.split(b"\r\n")])
+
+
+def splice(message: Message, edits: list[Edit]) -> bytes:
+    """The octets of ``message`` with ``edits`` applied; edits do not overlap, any order."""
+    data = message.data
+    if len(edits) > 1:
+        edits.sort()
+    parts = []
+    at = 0
+    for start, end, text in edits:
+        parts.append(data[at:start])
+        parts.append(text)
+        at = end
+    parts.append(data[at : message.body_end])
+    return b"".join(parts)
+
+
+def scan(data: bytes) -> Message:
+    """Scan one whole message.
+
+    Raises :class:`Malformed` for what can be answered (``message`` holds what was located) and
+    :class:`Garbage` for the rest.  Octets after the body are ignored (RFC 3261 18.3).
+    """
+    message = Message(data)
+    eol = data.find(b"\r\n")
+    if eol <= 0:
+        raise Garbage("no start line")
+    fault = _start_line(message, data[:eol])
+    message.head_start = eol + 2
+    fault = _locate(message, eol + 2) or fault
+    if not message.has(VIA):
+        raise Garbage("no Via")
+    fault = _identify(message) or fault
+    if fault is None:
+        fault = _measure(message)
+    if fault is not None:
+        if message.status:
+            raise Garbage(fault.reason)
+        fault.message = message
+        raise fault
+    return message
+
+
+def _start_line(message: Message, line: bytes) -> Malformed | None:
+    """RFC 3261 7.1, 7.2: exactly one space between the three parts."""
+    if line.startswith(b"SIP/2.0 "):
+        digits = line[8:11]
+        if len(digits) != 3 or not digits.isdigit() or line[11:12] not in (b" ", b""):
+            raise Garbage("bad status line")
+        message.status = int(digits)
+        if not 100 <= message.status <= 699:
+            raise Garbage("status code out of range")
+        message.reason = line[12:]
+        return None
+    method, _, rest = line.partition(b" ")
+    uri, _, version = rest.partition(b" ")
+    if not method or method.translate(None, _TOKEN):
+        raise Garbage("no SIP message")
+    message.method = method
+    message.uri = uri
+    if version != b"SIP/2.0":
+        if version.upper().startswith(b"SIP/") and b" " not in version:
+            if version.upper() == b"SIP/2.0":
+                return None  # RFC 3261 7.1: the version is compared without regard to case
+            return Malformed("Version not supported", 505)
+        if b"SIP/" not in line.upper():
+            raise Garbage("no SIP message")
+        return Malformed("Bad request line")
+    if not uri or len(uri.translate(None, _NOT_URI)) != len(uri):
+        return Malformed("Bad Request-URI")
+    return None
+
+
+def _locate(message: Message, at: int) -> Malformed | None:
+    """Note where every header field stands."""
+    data = message.data
+    fields = message.fields
+    first = message._first
+    fault: Malformed | None = None
+    spellings = SPELLINGS
+    while True:
+        eol = data.find(b"\r\n", at)
+        if eol < 0:
+            fault = fault or Malformed("Header not ended")
+            message.body_start = message.body_end = len(data)
+            return fault
+        if eol == at:
+            message.body_start = at + 2
+            return fault
+        end = eol + 2
+        while data[end : end + 1] in (b" ", b"\t"):  # folded (RFC 3261 7.3.1)
+            eol = data.find(b"\r\n", end)
+            if eol < 0:
+                return fault or Malformed("Header not ended")
+            end = eol + 2
+        colon = data.find(b":", at, eol)
+        if colon < 0:
+            fault = fault or Malformed("Header without colon")
+            at = end
+            continue
+        name = data[at:colon]
+        hid = spellings.get(name, -1)
+        if hid < 0:
+            name = name.rstrip(b" \t").lower()
+            hid = IDS.get(name, OTHER)
+            if hid == OTHER:
+                if not name or name.translate(None, _TOKEN):
+                    fault = fault or Malformed("Bad header name")
+                elif name.startswith(OURS_PREFIX):
+                    hid = OURS
+        start = colon + 1
+        while start < eol and data[start] in _LWS:
+            start += 1
+        stop = eol
+        while stop > start and data[stop - 1] in _LWS:
+            stop -= 1
+        if first[hid] < 0:
+            first[hid] = len(fields)
+        elif hid in SINGLE:
+            fault = fault or Malformed("Header field stands twice")
+        if len(fields) >= MAX_FIELDS:
+            raise Garbage("too many header fields")
+        fields.append((hid, at, start, stop, end))
+        at = end
+
+
+def _identify(message: Message) -> Malformed | None:
+    """Call-ID, CSeq and the tags: what every element must know (RFC 3261 8.1.1)."""
+    call_id = message.value(CALL_ID)
+    cseq = message.value(CSEQ)
+    sender = message.value(FROM)
+    target = message.value(TO)
+    if call_id:
+        message.call_id = call_id
+    if not call_id or cseq is None or not sender or not target:
+        return Malformed("Missing header field")
+    if b" " in call_id:
+        return Malformed("Bad Call-ID")
+    try:
+        message.from_tag = tag_of(sender)
+        message.to_tag = tag_of(target)
+    except Malformed as error:
+        return error
+    number, _, method = cseq.partition(b" ")
+    method = method.strip(_LWS)
+    if not number.isdigit() and b"\t" in cseq:
+        number, _, method = cseq.replace(b"\t", b" ").partition(b" ")
+        method = method.strip()
+    if not number.isdigit() or len(number) > 16 or not method or method.translate(None, _TOKEN):
+        return Malformed("Bad CSeq")
+    message.cseq = int(number)
+    message.cseq_method = method
+    if message.cseq > MAX_UNSIGNED:
+        return Malformed("CSeq too large")
+    if message.method and method != message.method:
+        known = message.method in _KNOWN_METHODS
+        return Malformed("CSeq method differs", 400 if known else 501)
+    return None
+
+
+def _measure(message: Message) -> Malformed | None:
+    """Content-Length and Max-Forwards, the two numbers that a proxy acts upon."""
+    value = message.value(CONTENT_LENGTH)
+    length = len(message.data) - message.body_start
+    if value is not None:
+        if not value.isdigit() or len(value) > 10:
+            return Malformed("Bad Content-Length")
+        stated = int(value)
+        if stated > length:
+            return Malformed("Body shorter than Content-Length")
+        length = stated
+    message.body_end = message.body_start + length
+    value = message.value(MAX_FORWARDS)
+    if value is not None and (not value.isdigit() or len(value) > 10):
+        return Malformed("Bad Max-Forwards")
+    return None
+
+
+def tag_of(value: bytes) -> bytes:
+    """The tag of a From or To value, b"" if it has none (RFC 3261 19.3).
+
+    The usual form, ``display <uri>;tag=x`` without quotes, is read here; everything else by
+    :mod:`sipfront.sip.address`.
+    """
+    if value[:1] == b'"':
+        quote = value.find(b'"', 1)
+        display = b""
+        left = quote + 1
+        if quote < 0 or value.find(b"\\", 1, quote) >= 0:
+            left = -1
+    else:
+        left = 0
+    if left >= 0:
+        left = value.find(b"<", left)
+        right = value.find(b">", left)
+        if left >= 0 and right > 0:
+            display = value[value.find(b'"', 1) + 1 : left] if value[:1] == b'"' else value[:left]
+            uri = value[left + 1 : right]
+            tail = value[right + 1 :]
+            if (
+                not display.translate(None, _TOKEN_LWS)
+                and len(uri.translate(None, _NOT_URI)) == len(uri)
+                and tail[:5] in (b";tag=", b"")
+                and not tail[5:].translate(None, _TOKEN)
+                and uri
+            ):
+                return tail[5:]
+    tag = address.parse(value).param(b"tag")
+    return tag or b""

@@ -1,0 +1,82 @@
+"""Timers without an entry in any heap: one queue per length, cancelled lazily.
+
+All timers of one length fire in the order in which they were started, so a queue per length is
+always sorted, and starting a timer is one append.  A timer is cancelled by changing the slot of
+its owner: an entry whose deadline is no longer the owner's is dropped when its time comes.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Protocol
+
+RESEND = 0  #: timers A, E, G of RFC 3261 17 and the 100 Trying of a server transaction
+UNTIL = 1  #: all others: how long the owner may stay in its present state
+
+
+class Timed(Protocol):
+    """What has timers: two slots with the deadlines that count, 0.0 when none runs."""
+
+    resend_at: float
+    until: float
+
+
+class Timers:
+    """The queues.  Lengths are few (they are rounded by their users), so a look at all is cheap."""
+
+    __slots__ = ("_queues",)
+
+    def __init__(self) -> None:
+        self._queues: dict[float, deque[tuple[float, int, Timed]]] = {}
+
+    def start(self, owner: Timed, kind: int, length: float, now: float) -> None:
+        """(Re)start the timer ``kind`` of ``owner``."""
+        deadline = now + length
+        if kind == RESEND:
+            owner.resend_at = deadline
+        else:
+            owner.until = deadline
+        queue = self._queues.get(length)
+        if queue is None:
+            queue = self._queues[length] = deque()
+        queue.append((deadline, kind, owner))
+
+    def next_deadline(self) -> float | None:
+        """When :meth:`due` will have something to give, at the earliest."""
+        best: float | None = None
+        for queue in self._queues.values():
+            while queue:
+                deadline, kind, owner = queue[0]
+                if (owner.resend_at if kind == RESEND else owner.until) != deadline:
+                    queue.popleft()  # cancelled
+                    continue
+                if best is None or deadline < best:
+                    best = deadline
+                break
+        return best
+
+    def due(self, now: float) -> list[tuple[int, Timed]]:
+        """The timers whose time has come, their slots cleared, in order of their deadlines."""
+        fired: list[tuple[float, int, Timed]] = []
+        for queue in self._queues.values():
+            while queue and queue[0][0] <= now:
+                entry = queue.popleft()
+                deadline, kind, owner = entry
+                if kind == RESEND:
+                    if owner.resend_at == deadline:
+                        owner.resend_at = 0.0
+                        fired.append(entry)
+                elif owner.until == deadline:
+                    owner.until = 0.0
+                    fired.append(entry)
+        if len(fired) > 1:
+            fired.sort(key=_deadline)
+        return [(kind, owner) for _, kind, owner in fired]
+
+    def __len__(self) -> int:
+        """How many entries are queued, cancelled ones included."""
+        return sum(len(queue) for queue in self._queues.values())
+
+
+def _deadline(entry: tuple[float, int, Timed]) -> float:
+    return entry[0]
