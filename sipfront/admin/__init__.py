@@ -1,1 +1,4 @@
-"""The HTTP API: status, the levers, metrics, events.  May import everything but demo and cli."""
+"""The front's HTTP side: health, metrics, status, and the operator's levers.
+
+It speaks to the running front through :class:`sipfront.admin.port.ControlPort` only.
+"""

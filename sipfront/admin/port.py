@@ -1,0 +1,59 @@
+"""What the admin side may ask of the running front: the one door between ``admin`` and ``runtime``.
+
+The runtime implements :class:`ControlPort`; ``admin`` knows nothing else of it, and nothing of
+sockets, SIP or decisions.  All methods are called on the event loop, must not block and return
+plain values that can be written as JSON.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+#: What the operator wishes of a node.
+Mode = Literal["in-service", "drain", "maintenance"]
+MODES: tuple[Mode, ...] = ("in-service", "drain", "maintenance")
+
+
+class Metric(NamedTuple):
+    """One sample.  ``name`` without a ``_total`` ending is as documented for its ``kind``."""
+
+    name: str
+    help: str
+    kind: Literal["counter", "gauge"]
+    labels: Mapping[str, str]
+    value: float
+
+
+class ControlPort(Protocol):
+    """The running front, as the operator sees it."""
+
+    def status(self) -> dict[str, Any]:
+        """Everything that ``sipfront status`` shows.
+
+        Keys that the command knows (more may be there): ``redundant`` (bool), ``why`` (the sentence
+        for it), ``active`` (a node's name or None), ``epoch`` (int), ``decision`` (the sentence of
+        the last decision), ``version``, ``uptime`` (seconds), ``nodes``: a list of ``{name, uri,
+        role, state, standing, mode, ready, why, heard}`` (``heard``: seconds since anything
+        came from it, or None), ``calls`` (int), ``bindings`` (int), ``counters`` (name -> int).
+        """
+
+    def switchover(self, to: str | None, force: bool) -> tuple[bool, str]:
+        """Make ``to`` (None: the other node) the active one; (done, one sentence)."""
+
+    def set_mode(self, node: str, mode: Mode) -> tuple[bool, str]:
+        """Set the operator's wish for a node; (done, one sentence)."""
+
+    def events(self, limit: int) -> list[dict[str, Any]]:
+        """The newest ``limit`` events, oldest first.
+
+        Each has ``at`` (seconds since the epoch of Unix), ``event`` (a word) and ``text``.
+        """
+
+    def ready(self) -> tuple[bool, str]:
+        """Can the front serve traffic now (sockets bound, an active node known); and why not."""
+
+    def metrics(self) -> Iterable[Metric]:
+        """All samples of now.  Samples of one name stand together."""
