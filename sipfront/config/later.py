@@ -1,0 +1,60 @@
+"""What the configuration will understand and does not yet.
+
+A key or a value that would be ignored is a lie, so it is refused in words: a reader of the
+documentation learns that it is not a typing error, and what to do meanwhile.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: Keys, with ``[]`` for any element of a list: what to do meanwhile.
+KEYS = {
+    "registrations.node_expiry": "REGISTERs are passed to the node as the phones send them",
+    "registrations.credentials": "nothing is mirrored; use continuity: static or shared",
+    "probes": "nodes are asked by OPTIONS only",
+    "hooks": "let your monitoring watch the events of the admin side",
+    "peers": "all peers are treated alike",
+    "failover.rescue_after": "established calls of a dead node are left to their session timers",
+    "failover.window": "use failback: manual",
+    "trunks[].two_early_dialogs": "all trunks are taken to understand two early dialogs",
+    "trunks[].credentials": "let the nodes register: register: node",
+    "leases": "one front decides alone",
+}
+
+#: Values of keys that exist: key -> value -> what to do meanwhile.
+VALUES = {
+    "registrations.continuity": {
+        "auto": "use static or shared",
+        "mirror": "use static or shared",
+        "nudge": "use static with a short phone_expiry",
+    },
+    "failover.failback": {"window": "use manual"},
+    "trunks[].register": {"front": "let the nodes register: register: node"},
+    "store": {
+        "sqlite": "use memory; dialogs survive a restart by their tokens",
+        "redis": "use memory; dialogs survive a restart by their tokens",
+    },
+}
+
+
+def sentence(what: str, meanwhile: str) -> str:
+    """The whole refusal."""
+    return f"{what} is known, but not available in this version: {meanwhile}"
+
+
+def later(key: str) -> Callable[[Any], Any]:
+    """A validator that refuses the values of ``key`` which come later."""
+    values = VALUES[key]
+
+    def check(value: Any) -> Any:
+        if isinstance(value, str):
+            word = value.partition(":")[0].strip().lower()
+            if word in values:
+                raise ValueError(sentence(repr(value), values[word]))
+        return value
+
+    return check

@@ -1,0 +1,350 @@
+"""The configuration as frozen values: every key, its default and its meaning, once.
+
+The JSON Schema, the sample file's test and the documentation all come from here.  It knows no
+file, no YAML and no position; what needs more than one key is in :mod:`sipfront.config.checks`.
+Durations are seconds (``float``); lists are tuples.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    model_validator,
+)
+
+from sipfront.config.later import later
+from sipfront.config.values import (
+    AddressText,
+    Advertise,
+    Advertised,
+    Duration,
+    Endpoint,
+    HostText,
+    HttpUri,
+    ListenUri,
+    Name,
+    Network,
+    NetworkValue,
+    Number,
+    Peer,
+    format_duration,
+)
+
+
+class Section(BaseModel):
+    """A mapping of the file.  A key without a value means its default; unknown keys are errors."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_default=True, revalidate_instances="always"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_means_default(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        return {k: v for k, v in data.items() if v is not None or k not in cls.model_fields}
+
+
+def _between(low: float, high: float) -> AfterValidator:
+    def check(value: float) -> float:
+        if not low <= value <= high:
+            bounds = f"{format_duration(low)} and {format_duration(high)}"
+            raise ValueError(f"must be between {bounds}")
+        return value
+
+    return AfterValidator(check)
+
+
+def _file(value: Any, info: ValidationInfo) -> Any:
+    """A path that is not absolute counts from the folder of the configuration file."""
+    return _under("base", value, info)
+
+
+def _state(value: Any, info: ValidationInfo) -> Any:
+    """A path that is not absolute counts from the state folder."""
+    return _under("state", value, info)
+
+
+def _under(which: str, value: Any, info: ValidationInfo) -> Any:
+    if isinstance(value, str):
+        if not value.strip() or "\0" in value:
+            raise ValueError("must be a path")
+        value = Path(value).expanduser()
+    folder = (info.context or {}).get(which)
+    return Path(folder) / value if folder and isinstance(value, Path) else value
+
+
+FilePath = Annotated[Path, BeforeValidator(_file)]
+StatePath = Annotated[Path, BeforeValidator(_state)]
+
+
+class Listen(Section):
+    """One listener: a URI, or ``{at: URI, advertise: ...}``."""
+
+    at: ListenUri = Field(description="transport, address and port; 0.0.0.0 means every address")
+    advertise: Advertise | None = Field(
+        None, description="what its peers see; a name for tls only; default: front.advertise"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, data: Any) -> Any:
+        return {"at": data} if isinstance(data, str) else data
+
+
+class Inside(Section):
+    """What the nodes see: a URI, or ``{local: URI, remote: URI, shared: true}``."""
+
+    local: ListenUri = Field(
+        description="the address that nodes see for phones in local_networks, and for all if alone"
+    )
+    remote: ListenUri | None = Field(
+        None, description="the address that nodes see for everybody else; default: local"
+    )
+    shared: bool = Field(
+        False,
+        description="true: an outside listener may cover this address (see the firewall lines)",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, data: Any) -> Any:
+        return {"local": data} if isinstance(data, str) else data
+
+    @property
+    def addresses(self) -> tuple[Endpoint, ...]:
+        """The local address, then the remote one where it is another."""
+        if self.remote is None or self.remote == self.local:
+            return (self.local,)
+        return (self.local, self.remote)
+
+
+class Tls(Section):
+    """Certificates; files are read again on SIGHUP, a bad new one leaves the old one serving."""
+
+    certificate: FilePath | None = Field(
+        None, description="PEM file: the certificate and its chain; needed by tls:// listeners"
+    )
+    key: FilePath | None = Field(None, description="PEM file: its private key, without a password")
+    authorities: FilePath | None = Field(
+        None, description="PEM file of authorities for TLS towards peers; default: the system's"
+    )
+
+
+class Front(Section):
+    """The front's own addresses."""
+
+    listen: tuple[Listen, ...] = Field(description="where phones and trunks reach the front")
+    advertise: Advertise | None = Field(
+        None, description="what phones and trunks see; default: each listener's own address"
+    )
+    domains: tuple[HostText, ...] = Field(
+        (), description="the SIP domains served here; requests for other hosts are refused"
+    )
+    inside: Inside = Field(description="the front's address towards the nodes")
+    local_networks: tuple[NetworkValue, ...] = Field(
+        (), description="phones in these networks come to the nodes by inside.local"
+    )
+    emergency: tuple[Number, ...] = Field(
+        ("112", "911", "110"), description="numbers that are never limited and never refused"
+    )
+    tls: Tls = Field(Tls(), description="certificates")
+
+    def advertised(self, listen: Listen) -> Advertised:
+        """What peers of a listener are told, port included."""
+        told = listen.advertise or self.advertise or Advertised(listen.at.host, None)
+        return told if told.port is not None else Advertised(told.host, listen.at.port)
+
+
+class Node(Section):
+    """One PBX of the pair."""
+
+    name: Name = Field(description="how logs, metrics and commands call it")
+    uri: Peer = Field(description="its SIP address, by number; ;transport=tcp or tls if not udp")
+    hosts: tuple[HostText, ...] = Field(
+        (), description="its other names and addresses, which must never be seen outside"
+    )
+
+
+class Trunk(Section):
+    """A SIP peer outside that is known by configuration."""
+
+    name: Name = Field(description="how the nodes choose it (X-Sipfront-Trunk) and logs call it")
+    uri: Peer = Field(description="its SIP address; a name is looked up (SRV, A, AAAA)")
+    sources: tuple[NetworkValue, ...] = Field(
+        (), description="the networks its calls come from; default: the address in uri"
+    )
+    match: tuple[HostText, ...] = Field(
+        (), description="more hosts by which the nodes name it in a Request-URI"
+    )
+    register_: Annotated[Literal["node", "none"], BeforeValidator(later("trunks[].register"))] = (
+        Field(
+            "none",
+            alias="register",
+            description="node: the nodes register at it; none: nobody does",
+        )
+    )
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        """Where its requests come from: ``sources``, or the address in ``uri``."""
+        if self.sources or self.uri.is_name:
+            return self.sources
+        return (ip_network(self.uri.host),)
+
+
+class Registrations(Section):
+    """Registrations of phones."""
+
+    phone_expiry: Annotated[Duration, _between(20, 86400)] = Field(
+        60.0, description="the longest expiry that phones are told"
+    )
+    continuity: Annotated[
+        Literal["static", "shared"], BeforeValidator(later("registrations.continuity"))
+    ] = Field(
+        "static",
+        description="how the standby knows phones: static (permanent contacts at the front) "
+        "or shared (one location database)",
+    )
+
+
+class Options(Section):
+    """OPTIONS to both nodes."""
+
+    interval: Annotated[Duration, _between(0.1, 60)] = Field(
+        0.5, description="between two questions to a node that answers"
+    )
+    timeout: Annotated[Duration, _between(0.05, 10)] = Field(
+        0.5, description="unanswered for so long starts the burst"
+    )
+    burst: int = Field(
+        7, ge=3, le=50, description="unanswered sends, 100 ms apart, that mean silence"
+    )
+    rise: int = Field(2, ge=1, le=100, description="answers in a row that make a node up again")
+
+
+class Health(Section):
+    """How the front knows how the nodes are."""
+
+    options: Options = Field(Options(), description="OPTIONS to both nodes")
+    witnesses: tuple[AddressText, ...] = Field(
+        (), description="hosts inside (the router): all silent with both nodes: do nothing"
+    )
+
+
+class Failover(Section):
+    """When roles change."""
+
+    failback: Annotated[Literal["manual", "never"], BeforeValidator(later("failover.failback"))] = (
+        Field(
+            "manual", description="manual: only by `sipfront switchover`; never: only by failover"
+        )
+    )
+    hold_down: Annotated[Duration, _between(0, 86400)] = Field(
+        120.0, description="between two voluntary changes of role"
+    )
+    max_per_hour: int = Field(4, ge=1, le=1000, description="voluntary changes of role an hour")
+    park: Annotated[Duration, _between(0.1, 30)] = Field(
+        3.0, description="requests are held so long at most while roles are being decided"
+    )
+    patience: Annotated[Duration, _between(0.2, 30)] = Field(
+        0.8, description="silence of a node that is suspected before roles change"
+    )
+    hedge: bool = Field(
+        True, description="send an INVITE also to the standby when its node is silent"
+    )
+
+
+class Drain(Section):
+    """A node that was left by a switch-over."""
+
+    max: Annotated[Duration, _between(0, 86400)] = Field(
+        3600.0, description="it may start what its calls need for so long at most"
+    )
+
+
+class Limits(Section):
+    """Bounds on what strangers can cause."""
+
+    transactions: int = Field(600_000, ge=100, description="transactions at once")
+    dialogs: int = Field(200_000, ge=10, description="dialogs at once (a call has two)")
+    bindings: int = Field(200_000, ge=10, description="bindings at once")
+    contacts_per_aor: int = Field(10, ge=1, le=100, description="phones on one address-of-record")
+    forks: int = Field(10, ge=1, le=100, description="targets of one request")
+    parked: int = Field(5_000, ge=1, description="parked requests at once")
+    connections: int = Field(20_000, ge=1, description="TCP and TLS connections at once")
+    connections_per_source: int = Field(
+        1_000, ge=1, description="connections of one address (an office behind NAT) at once"
+    )
+    refused_per_source: int = Field(
+        10, ge=1, description="refused credentials of one source within window before a ban"
+    )
+    refused_per_aor: int = Field(
+        50, ge=1, description="refused credentials for one address-of-record within window"
+    )
+    window: Annotated[Duration, _between(1, 86400)] = Field(
+        60.0, description="the time over which refusals are counted"
+    )
+    ban: Annotated[Duration, _between(1, 30 * 86400)] = Field(
+        300.0, description="how long a banned source gets no answer"
+    )
+
+
+class Admin(Section):
+    """The HTTP side."""
+
+    listen: HttpUri = Field(
+        Endpoint("http", "127.0.0.1", 8060), description="health, metrics, status and levers"
+    )
+    token_file: StatePath = Field(
+        Path("token"), description="the token for levers; made at first start, for its owner only"
+    )
+
+
+class Log(Section):
+    """The log, on stderr."""
+
+    format: Literal["text", "json"] = Field("text", description="text or json, one line an event")
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="the least important lines that are written"
+    )
+
+
+def _two(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
+    if len(nodes) != 2:
+        raise ValueError(f"a pair has exactly two nodes, not {len(nodes)}")
+    return nodes
+
+
+class Config(Section):
+    """The whole configuration."""
+
+    front: Front = Field(description="the front's own addresses")
+    nodes: Annotated[tuple[Node, ...], AfterValidator(_two)] = Field(
+        description="the two PBXs",
+        json_schema_extra={"minItems": 2, "maxItems": 2},
+    )
+    trunks: tuple[Trunk, ...] = Field((), description="carriers and other known SIP peers outside")
+    registrations: Registrations = Field(Registrations(), description="registrations of phones")
+    health: Health = Field(Health(), description="how the front knows how the nodes are")
+    failover: Failover = Field(Failover(), description="when roles change")
+    drain: Drain = Field(Drain(), description="a node that was left by a switch-over")
+    limits: Limits = Field(Limits(), description="bounds on what strangers can cause")
+    keys: StatePath = Field(
+        Path("keys"), description="folder of the token keys, made at first start; back it up"
+    )
+    store: Annotated[Literal["memory"], BeforeValidator(later("store"))] = Field(
+        "memory", description="where state is kept"
+    )
+    admin: Admin = Field(Admin(), description="the HTTP side")
+    log: Log = Field(Log(), description="the log")
