@@ -1,0 +1,102 @@
+"""Bindings: which phone stands behind an address-of-record, and by which flow it is reached.
+
+The table that a registrar has (RFC 3261 10.3), but the registrar is the node; the front remembers
+what it needs to carry requests to the phone and to show each side its own Contact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sipfront.stack.flows import Flow
+
+
+class Binding:
+    """One Contact of one AOR.
+
+    ``name`` is its token; ``contact`` the phone's real Contact URI; ``flow`` the way to it;
+    ``expires`` when it ends (monotonic seconds); ``cseqs`` the last CSeq used towards each node.
+    """
+
+    __slots__ = ("aor", "call_id", "contact", "expires", "flow", "name", "seen", "user_agent")
+
+    def __init__(self, name: bytes, aor: bytes, contact: bytes, flow: Flow) -> None:
+        self.name = name
+        self.aor = aor
+        self.contact = contact
+        self.flow = flow
+        self.expires = 0.0
+        self.call_id = b""
+        self.seen = 0.0
+        self.user_agent = b""
+
+
+class Bindings:
+    """All bindings, bounded, found by token, by AOR and by user part."""
+
+    __slots__ = ("_aors", "_names", "_users", "limit", "per_aor")
+
+    def __init__(self, limit: int, per_aor: int) -> None:
+        self.limit = limit
+        self.per_aor = per_aor
+        self._names: dict[bytes, Binding] = {}
+        self._aors: dict[bytes, list[Binding]] = {}
+        self._users: dict[bytes, list[bytes]] = {}
+
+    def get(self, name: bytes) -> Binding | None:
+        """The binding that a token names."""
+        return self._names.get(name)
+
+    def room(self, aor: bytes, name: bytes) -> bool:
+        """Whether a binding with this name may be added."""
+        if name in self._names:
+            return True
+        return len(self._names) < self.limit and len(self._aors.get(aor, ())) < self.per_aor
+
+    def put(self, binding: Binding) -> None:
+        """Add or replace."""
+        old = self._names.get(binding.name)
+        if old is not None:
+            self.remove(old)
+        self._names[binding.name] = binding
+        held = self._aors.get(binding.aor)
+        if held is None:
+            self._aors[binding.aor] = [binding]
+            user, at, _ = binding.aor.rpartition(b"@")
+            if at:
+                self._users.setdefault(user, []).append(binding.aor)
+        else:
+            held.append(binding)
+
+    def remove(self, binding: Binding) -> None:
+        """Forget one."""
+        if self._names.get(binding.name) is not binding:
+            return
+        del self._names[binding.name]
+        held = self._aors[binding.aor]
+        held.remove(binding)
+        if not held:
+            del self._aors[binding.aor]
+            user, at, _ = binding.aor.rpartition(b"@")
+            if at:
+                aors = self._users[user]
+                aors.remove(binding.aor)
+                if not aors:
+                    del self._users[user]
+
+    def of(self, aor: bytes, now: float) -> list[Binding]:
+        """The bindings of an AOR that have not expired."""
+        return [b for b in self._aors.get(aor, ()) if b.expires > now]
+
+    def of_user(self, user: bytes, now: float) -> list[Binding]:
+        """The bindings of the only AOR with this user part; none when two domains have it."""
+        aors = self._users.get(user)
+        if aors is None or len(aors) != 1:
+            return []
+        return self.of(aors[0], now)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __iter__(self) -> Iterator[Binding]:
+        return iter(list(self._names.values()))

@@ -1,0 +1,129 @@
+"""Legs: the dialogs that pass the front, and who is at both of their ends.
+
+A leg is one dialog (RFC 3261 section 12) between an outside party and a node.  Call-ID and tags
+pass unchanged, so both ends know the dialog by the same names; what differs is where each
+believes the other to be.
+
+The key is Call-ID, the tag of the *outside* party and the tag of the *inside* party.  A node that
+is a proxy sends the same Call-ID and tags back out; then the roles of the two tags are swapped,
+and the two legs stay apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sipfront.stack.flows import Flow
+
+EARLY = 0
+CONFIRMED = 1
+ENDED = 2
+
+
+class Leg:
+    """One dialog through the front.
+
+    ``outside_*`` and ``inside_*``: flow, remote target (the URI of its Contact), route set (the
+    value of a Route header, b"" if none), tag, highest CSeq seen from there, and the token that
+    stands for it on the *other* side.  ``by_outside``: the outside party sent the first request.
+    ``inside_uri``: what the node calls itself in From or To where that had to be masked.
+    """
+
+    __slots__ = (
+        "by_outside",
+        "call_id",
+        "epoch",
+        "inside_cseq",
+        "inside_flow",
+        "inside_routes",
+        "inside_tag",
+        "inside_target",
+        "inside_token",
+        "inside_uri",
+        "kind",
+        "outside_cseq",
+        "outside_flow",
+        "outside_routes",
+        "outside_tag",
+        "outside_target",
+        "outside_token",
+        "owner",
+        "state",
+        "trunk",
+    )
+
+    def __init__(self, call_id: bytes, outside_tag: bytes, inside_tag: bytes, owner: int) -> None:
+        self.call_id = call_id
+        self.outside_tag = outside_tag
+        self.inside_tag = inside_tag
+        self.owner = owner
+        self.epoch = 0
+        self.kind = b"INVITE"
+        self.state = EARLY
+        self.by_outside = True
+        self.outside_flow: Flow | None = None
+        self.outside_target = b""
+        self.outside_routes = b""
+        self.outside_token = b""
+        self.outside_cseq = 0
+        self.inside_flow: Flow | None = None
+        self.inside_target = b""
+        self.inside_routes = b""
+        self.inside_token = b""
+        self.inside_cseq = 0
+        self.inside_uri = b""
+        self.trunk = ""
+
+    @property
+    def key(self) -> bytes:
+        """See the module's docstring."""
+        return key_of(self.call_id, self.outside_tag, self.inside_tag)
+
+
+def key_of(call_id: bytes, outside_tag: bytes, inside_tag: bytes) -> bytes:
+    """The key of a leg; NUL cannot stand in any of the three."""
+    return b"%b\0%b\0%b" % (call_id, outside_tag, inside_tag)
+
+
+class Legs:
+    """All legs that are known, bounded; the oldest goes first when there is no more room."""
+
+    __slots__ = ("_legs", "forgotten", "limit", "owned")
+
+    def __init__(self, limit: int, nodes: int) -> None:
+        self._legs: dict[bytes, Leg] = {}
+        self.limit = limit
+        #: confirmed dialogs of each node
+        self.owned = [0] * nodes
+        self.forgotten = 0
+
+    def find(self, call_id: bytes, outside_tag: bytes, inside_tag: bytes) -> Leg | None:
+        """The leg with these names."""
+        return self._legs.get(b"%b\0%b\0%b" % (call_id, outside_tag, inside_tag))
+
+    def add(self, leg: Leg) -> None:
+        """Remember a leg."""
+        if len(self._legs) >= self.limit:
+            self.remove(next(iter(self._legs.values())))
+            self.forgotten += 1
+        self._legs[leg.key] = leg
+
+    def confirm(self, leg: Leg) -> None:
+        """The dialog was answered (2xx)."""
+        if leg.state == EARLY:
+            leg.state = CONFIRMED
+            self.owned[leg.owner] += 1
+
+    def remove(self, leg: Leg) -> None:
+        """The dialog is over."""
+        if leg.state == CONFIRMED:
+            self.owned[leg.owner] -= 1
+        leg.state = ENDED
+        if self._legs.get(leg.key) is leg:
+            del self._legs[leg.key]
+
+    def __len__(self) -> int:
+        return len(self._legs)
+
+    def __iter__(self) -> Iterator[Leg]:
+        return iter(list(self._legs.values()))

@@ -1,0 +1,323 @@
+"""What changes in a message that passes the front: a few edits, everything else as received.
+
+Towards a peer a message shows one Via (ours), no Record-Route, a Route only of that peer's own
+proxies, and a Contact at the front.  Towards the outside nothing betrays a node (design: message
+rules, "hosts that betray a node"); towards nodes nothing of the outside's Via, Route or Contact.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sipfront.sip import address
+from sipfront.sip.errors import Malformed
+from sipfront.sip.headers import (
+    ALERT_INFO,
+    CALL_INFO,
+    CONTACT,
+    CONTENT_LENGTH,
+    CONTENT_TYPE,
+    COUNT,
+    DIVERSION,
+    FROM,
+    HISTORY_INFO,
+    MAX_FORWARDS,
+    OURS,
+    P_ASSERTED_IDENTITY,
+    P_PREFERRED_IDENTITY,
+    PATH,
+    RECORD_ROUTE,
+    REFER_TO,
+    REFERRED_BY,
+    REMOTE_PARTY_ID,
+    RETRY_AFTER,
+    ROUTE,
+    SERVICE_ROUTE,
+    TO,
+    VIA,
+    WARNING,
+)
+from sipfront.sip.message import Edit, Message, splice
+from sipfront.sip.uri import Uri
+from sipfront.stack.flows import Listener, Transport
+from sipfront.stack.hiding import PARAM
+
+#: A new URI for one of a Contact; None leaves it alone.
+Rewrite = Callable[[bytes], bytes]
+
+#: URI parameters of the far side that mean nothing, or something else, at ours (design, Contact).
+DROPPED = (b"transport", b"maddr", b"ttl", b"method", b"ob", b"lr", PARAM)
+#: The longest hidden URI: PJSIP refuses to authenticate a Request-URI of 256 octets.
+MAX_URI = 200
+
+_DROP = 1
+_VIA = 2
+_MAX_FORWARDS = 3
+_CONTACT = 4
+
+_REQUEST_ACTIONS = [0] * COUNT
+for _hid in (ROUTE, RECORD_ROUTE, OURS, PATH):
+    _REQUEST_ACTIONS[_hid] = _DROP
+_REQUEST_ACTIONS[VIA] = _VIA
+_REQUEST_ACTIONS[MAX_FORWARDS] = _MAX_FORWARDS
+_REQUEST_ACTIONS[CONTACT] = _CONTACT
+
+_RESPONSE_ACTIONS = [0] * COUNT
+for _hid in (RECORD_ROUTE, OURS, PATH, SERVICE_ROUTE, ROUTE):
+    _RESPONSE_ACTIONS[_hid] = _DROP
+_RESPONSE_ACTIONS[VIA] = _VIA
+_RESPONSE_ACTIONS[CONTACT] = _CONTACT
+
+#: Headers in which a URI with a node's host becomes the domain.
+BETRAYING = (
+    FROM,
+    TO,
+    P_ASSERTED_IDENTITY,
+    P_PREFERRED_IDENTITY,
+    REMOTE_PARTY_ID,
+    REFERRED_BY,
+    REFER_TO,
+    DIVERSION,
+    HISTORY_INFO,
+    CALL_INFO,
+    ALERT_INFO,
+    WARNING,
+)
+#: Bodies in which it does too.
+_BETRAYING_BODIES = (
+    b"application/simple-message-summary",
+    b"application/dialog-info+xml",
+    b"application/pidf+xml",
+    b"application/reginfo+xml",
+    b"message/sipfrag",
+)
+
+
+def request(
+    message: Message,
+    *,
+    uri: bytes,
+    via: bytes,
+    routes: bytes = b"",
+    contact: Rewrite | None = None,
+    extra: bytes = b"",
+    edits: list[Edit] | None = None,
+) -> bytes:
+    """A request as it is forwarded.
+
+    ``via``: our Via value with its branch.  ``routes``: the value of the Route header, b"" for
+    none.  ``contact``: what becomes of the URIs of its Contacts.  ``extra``: header lines added
+    after the Via.  ``edits``: further edits (their spans are not touched by this function).
+    """
+    changes: list[Edit] = [] if edits is None else edits
+    start = len(message.method) + 1
+    if uri != message.uri:
+        changes.append((start, start + len(message.uri), uri))
+    top = b"Via: %b\r\n" % via
+    if routes:
+        top += b"Route: %b\r\n" % routes
+    hops = message.field(MAX_FORWARDS)
+    if hops is None:
+        top += b"Max-Forwards: 70\r\n"  # RFC 3261 16.6 step 3
+    top += extra
+    for field in message.fields:
+        action = _REQUEST_ACTIONS[field[0]]
+        if not action:
+            continue
+        if action == _VIA:
+            changes.append((field[1], field[4], top))
+            top = b""
+        elif action == _DROP:
+            changes.append((field[1], field[4], b""))
+        elif action == _MAX_FORWARDS:
+            left = int(message.data[field[2] : field[3]]) - 1
+            changes.append((field[2], field[3], b"%d" % left))
+        elif contact is not None:
+            _contacts(message, field, contact, changes)
+    return splice(message, changes)
+
+
+def response(
+    message: Message,
+    *,
+    vias: bytes,
+    record_routes: bytes = b"",
+    contact: Rewrite | None = None,
+    edits: list[Edit] | None = None,
+    drop_retry_after: bool = False,
+) -> bytes:
+    """A response as it is passed back: with the Vias and Record-Routes of the request."""
+    changes: list[Edit] = [] if edits is None else edits
+    top = vias + record_routes
+    for field in message.fields:
+        action = _RESPONSE_ACTIONS[field[0]]
+        if not action:
+            if field[0] == RETRY_AFTER and drop_retry_after:
+                changes.append((field[1], field[4], b""))
+            continue
+        if action == _VIA:
+            changes.append((field[1], field[4], top))
+            top = b""
+        elif action == _DROP:
+            changes.append((field[1], field[4], b""))
+        elif contact is not None:
+            _contacts(message, field, contact, changes)
+    return splice(message, changes)
+
+
+def uri_spans(value: bytes) -> list[tuple[int, int]]:
+    """Where the URIs of a Contact value stand; raises Malformed."""
+    left = value.find(b"<")
+    if left >= 0 and b'"' not in value and b"," not in value:
+        right = value.find(b">", left)
+        if right > 0:
+            return [(left + 1, right)]
+    if value.strip() == b"*":
+        return []
+    spans = []
+    for start, end in address.split(value):
+        parsed = address.parse(value[start:end])
+        spans.append((start + parsed.uri_start, start + parsed.uri_end))
+    return spans
+
+
+def _contacts(
+    message: Message, field: tuple[int, int, int, int, int], rewrite: Rewrite, changes: list[Edit]
+) -> None:
+    value = message.data[field[2] : field[3]]
+    try:
+        spans = uri_spans(value)
+    except Malformed:
+        return  # a response's broken Contact: checked where it matters, on requests
+    for start, end in spans:
+        old = value[start:end]
+        new = rewrite(old)
+        if new != old:
+            begin = field[2] + start
+            if value[start - 1 : start] != b"<":
+                new = b"<%b>" % new  # its parameters must not become the header's
+            changes.append((begin, field[2] + end, new))
+
+
+def contact_uri(message: Message) -> bytes:
+    """The URI of the only (or first) Contact, b"" if there is none (RFC 3261 12.1)."""
+    field = message.field(CONTACT)
+    if field is None:
+        return b""
+    value = message.data[field[2] : field[3]]
+    try:
+        spans = uri_spans(value)
+    except Malformed:
+        return b""
+    return value[spans[0][0] : spans[0][1]] if spans else b""
+
+
+def hidden(uri: Uri, listener: Listener, token: bytes, *, secure: bool = False) -> bytes:
+    """The URI that stands for ``uri`` on the side of ``listener``.
+
+    User part and parameters that are not about reaching it are kept.
+    """
+    user = uri.user
+    scheme = b"sips:" if secure and not listener.inside else b"sip:"
+    head = b"%b%b@%b" % (scheme, user, listener.contact) if user else scheme + listener.contact
+    tail = b""
+    if listener.transport == Transport.TLS:
+        tail = b";transport=tls" if scheme == b"sip:" else b";transport=tcp"
+    elif listener.transport == Transport.TCP:
+        tail = b";transport=tcp"
+    elif listener.transport != Transport.UDP:
+        tail = b";transport=ws"
+    if token:
+        tail += b";%b=%b" % (PARAM, token)
+    kept = uri.without(*DROPPED).params if uri.params else b""
+    if kept and len(head) + len(kept) + len(tail) < MAX_URI:
+        return b"%b;%b%b" % (head, kept, tail)
+    if len(head) + len(tail) > MAX_URI:
+        return b"%b%b%b" % (scheme, listener.contact, tail)
+    return head + tail
+
+
+def reversed_routes(values: list[bytes]) -> bytes:
+    """The route set that a UAC takes from a response (RFC 3261 12.1.2): reversed."""
+    if not values:
+        return b""
+    routes: list[bytes] = []
+    for value in values:
+        routes.extend(value[start:end] for start, end in address.split(value))
+    routes.reverse()
+    return b", ".join(routes)
+
+
+def routed(target: bytes, routes: bytes) -> tuple[bytes, bytes]:
+    """Request-URI and Route value for a target and a route set (RFC 3261 12.2.1.1, 16.6 step 6).
+
+    A first route without ``lr`` is a strict router: it becomes the Request-URI, and the target
+    goes to the end.
+    """
+    if not routes or b";lr" in routes.partition(b">")[0]:
+        return target, routes
+    spans = address.split(routes)
+    first = address.parse(routes[spans[0][0] : spans[0][1]])
+    if Uri.parse(first.uri).param(b"lr") is not None:
+        return target, routes
+    rest = [routes[start:end] for start, end in spans[1:]]
+    rest.append(b"<%b>" % target)
+    return bytes(first.uri), b", ".join(rest)
+
+
+@dataclass(frozen=True, slots=True)
+class Mask:
+    """Finds what would betray a node outside, and says what to put there."""
+
+    hosts: tuple[bytes, ...]
+    domain: bytes
+    pattern: re.Pattern[bytes]
+
+    @classmethod
+    def of(cls, hosts: tuple[bytes, ...], domain: bytes) -> Mask:
+        """A mask for the hosts of all nodes (and our own inside ones)."""
+        names = b"|".join(re.escape(host) for host in sorted(hosts, key=len, reverse=True))
+        # A host is one only between these: never a part of another address or name.
+        pattern = re.compile(
+            rb"(?<![0-9A-Za-z.\-\[])(?:" + names + rb")(?::[0-9]+)?(?![0-9A-Za-z.\-\]])",
+            re.IGNORECASE,
+        )
+        return cls(hosts, domain, pattern)
+
+    def needed(self, message: Message) -> bool:
+        """Whether any of the hosts stands anywhere in the message: two quick looks."""
+        data = message.data
+        return any(data.find(host) >= 0 for host in self.hosts)
+
+    def edits(self, message: Message, edits: list[Edit]) -> bytes:
+        """Mask the headers; gives the URI that the node had in From (request) or To, or b""."""
+        masked = b""
+        own = TO if message.status else FROM
+        for field in message.fields:
+            if field[0] not in BETRAYING:
+                continue
+            value = message.data[field[2] : field[3]]
+            clean = self.pattern.sub(self.domain, value)
+            if clean != value:
+                edits.append((field[2], field[3], clean))
+                if field[0] == own:
+                    masked = value
+        self._body(message, edits)
+        return masked
+
+    def _body(self, message: Message, edits: list[Edit]) -> None:
+        kind = message.value(CONTENT_TYPE)
+        if kind is None:
+            return
+        if kind.partition(b";")[0].strip().lower() not in _BETRAYING_BODIES:
+            return
+        body = message.body
+        clean = self.pattern.sub(self.domain, body)
+        if clean == body:
+            return
+        edits.append((message.body_start, message.body_end, clean))
+        length = message.field(CONTENT_LENGTH)
+        if length is not None:
+            edits.append((length[2], length[3], b"%d" % len(clean)))
