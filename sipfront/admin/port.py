@@ -1,13 +1,14 @@
 """What the admin side may ask of the running front: the one door between ``admin`` and ``runtime``.
 
-The runtime implements :class:`ControlPort`; ``admin`` knows nothing else of it, and nothing of
+The runtime has an object of this shape (it must not import this folder, so nothing here is a base
+class); ``admin`` knows nothing else of it, and nothing of
 sockets, SIP or decisions.  All methods are called on the event loop, must not block and return
 plain values that can be written as JSON.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -17,14 +18,9 @@ Mode = Literal["in-service", "drain", "maintenance"]
 MODES: tuple[Mode, ...] = ("in-service", "drain", "maintenance")
 
 
-class Metric(NamedTuple):
-    """One sample.  ``name`` without a ``_total`` ending is as documented for its ``kind``."""
-
-    name: str
-    help: str
-    kind: Literal["counter", "gauge"]
-    labels: Mapping[str, str]
-    value: float
+#: One sample: name, help, "counter" or "gauge", labels, value.  A counter's name ends in ``_total``.
+#: A plain tuple, because the runtime must not import this folder.
+Metric = tuple[str, str, str, "Mapping[str, str]", float]
 
 
 class ControlPort(Protocol):

@@ -18,7 +18,6 @@ KEYS = {
     "probes": "nodes are asked by OPTIONS only",
     "hooks": "let your monitoring watch the events of the admin side",
     "peers": "all peers are treated alike",
-    "failover.rescue_after": "established calls of a dead node are left to their session timers",
     "failover.window": "use failback: manual",
     "trunks[].two_early_dialogs": "all trunks are taken to understand two early dialogs",
     "trunks[].credentials": "let the nodes register: register: node",

@@ -260,6 +260,9 @@ class Failover(Section):
     patience: Annotated[Duration, _between(0.2, 30)] = Field(
         0.8, description="silence of a node that is suspected before roles change"
     )
+    rescue_after: Annotated[Duration, _between(0.2, 120)] = Field(
+        5.0, description="silence of a node after which its established calls are given up"
+    )
     hedge: bool = Field(
         True, description="send an INVITE also to the standby when its node is silent"
     )
@@ -269,7 +272,7 @@ class Drain(Section):
     """A node that was left by a switch-over."""
 
     max: Annotated[Duration, _between(0, 86400)] = Field(
-        3600.0, description="it may start what its calls need for so long at most"
+        7200.0, description="it may start what its calls need for so long at most"
     )
 
 

@@ -1,0 +1,331 @@
+"""What needs more than one key: the checks that make a configuration one that can work.
+
+Each check is a function of the whole configuration that yields findings, and says what it reads,
+so that it is not asked about values that are already known to be broken.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from sipfront.config.model import Config, Trunk
+from sipfront.config.values import Advertised, Endpoint, address
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sipfront.config.problem import Location
+
+
+class Finding(NamedTuple):
+    """What a check has found, and where it belongs."""
+
+    location: Location
+    text: str
+    warning: bool = False
+    reads: tuple[Location, ...] = ()
+
+
+Check = Callable[[Config], Iterator[Finding]]
+_CHECKS: list[tuple[tuple[Location, ...], Check]] = []
+
+
+def _reads(*paths: str) -> Callable[[Check], Check]:
+    def register(check: Check) -> Check:
+        _CHECKS.append((tuple(tuple(path.split(".")) for path in paths), check))
+        return check
+
+    return register
+
+
+def checks(config: Config) -> Iterator[Finding]:
+    """Everything that is wrong or doubtful in ``config`` as a whole."""
+    for reads, check in _CHECKS:
+        for finding in check(config):
+            yield finding._replace(reads=reads)
+
+
+@_reads("front.listen")
+def _listeners(config: Config) -> Iterator[Finding]:
+    if not config.front.listen:
+        yield Finding(("front", "listen"), "at least one listener is needed")
+    seen: list[Endpoint] = []
+    for n, listen in enumerate(config.front.listen):
+        at = listen.at
+        for other in seen:
+            if at.transport == other.transport and (at.covers(other) or other.covers(at)):
+                yield Finding(("front", "listen", n), f"{other} has this address and port already")
+                break
+        streams = {"tcp", "tls"}
+        for other in seen:
+            if {at.transport, other.transport} == streams and (
+                at.covers(other) or other.covers(at)
+            ):
+                yield Finding(("front", "listen", n), f"{other} is a stream on this port already")
+        seen.append(at)
+
+
+@_reads("front.listen", "front.advertise")
+def _advertised(config: Config) -> Iterator[Finding]:
+    common = config.front.advertise
+    for n, listen in enumerate(config.front.listen):
+        where: Location = ("front", "listen", n)
+        told = listen.advertise or common
+        if told is None:
+            if listen.at.wildcard:
+                text = f"{listen.at} is a wildcard: say with advertise what phones and trunks see"
+                yield Finding(where, text)
+            continue
+        key = (*where, "advertise") if listen.advertise else ("front", "advertise")
+        yield from _told(told, listen.at, key)
+
+
+def _told(told: Advertised, at: Endpoint, key: Location) -> Iterator[Finding]:
+    if told.is_name:
+        if at.transport != "tls":
+            yield Finding(
+                key, f"{told} is a name: {at.transport} needs an address, only tls a name"
+            )
+        return
+    ip = address(told.host)
+    if ip is None:
+        return
+    if ip.is_unspecified or ip.is_multicast:
+        yield Finding(key, f"{told} is not an address that peers can reach")
+    elif ip.version != at.version:
+        text = f"{told} is IPv{ip.version}, but {at} is IPv{at.version}"
+        yield Finding(key, text, warning=True)
+
+
+# A listener that is broken itself can only hide a clash, never make one up: not read here.
+@_reads("front.inside", "admin.listen")
+def _inside(config: Config) -> Iterator[Finding]:
+    inside = config.front.inside
+    names = ("local", "remote")
+    for name, at in zip(names, inside.addresses, strict=False):
+        where: Location = ("front", "inside", name)
+        if at.wildcard:
+            yield Finding(
+                where, "must be one address: nodes are told it, and it says who is inside"
+            )
+            continue
+        for listen in config.front.listen:
+            if listen.at.covers(at) and not inside.shared:
+                text = (
+                    f"the outside listener {listen.at} covers this address and port, so outsiders "
+                    "could come in here: use another port, or say shared: true"
+                )
+                yield Finding(where, text)
+                break
+    if len(inside.addresses) == 2 and inside.local.transport != inside.addresses[1].transport:
+        yield Finding(("front", "inside", "remote"), "local and remote must have one transport")
+    admin = config.admin.listen
+    taken = [listen.at for listen in config.front.listen] + list(inside.addresses)
+    for at in taken:
+        if at.transport != "udp" and (at.covers(admin) or admin.covers(at)):
+            yield Finding(("admin", "listen"), f"{at} has this address and port already")
+            break
+
+
+@_reads("front.inside", "front.local_networks")
+def _two_insides(config: Config) -> Iterator[Finding]:
+    two = len(config.front.inside.addresses) == 2
+    if two and not config.front.local_networks:
+        text = "without front.local_networks everybody comes by this address and local is idle"
+        yield Finding(("front", "inside", "remote"), text, warning=True)
+    if not two and config.front.local_networks:
+        text = "has no effect: front.inside names no remote address"
+        yield Finding(("front", "local_networks"), text, warning=True)
+
+
+@_reads("front.tls", "front.inside")
+def _certificates(config: Config) -> Iterator[Finding]:
+    tls = config.front.tls
+    where: Location = ("front", "tls")
+    needed = [listen.at for listen in config.front.listen if listen.at.transport == "tls"]
+    needed += [at for at in config.front.inside.addresses if at.transport == "tls"]
+    for name, path in (("certificate", tls.certificate), ("key", tls.key)):
+        if path is None and needed:
+            yield Finding((*where, name), f"is missing: {needed[0]} needs one")
+        elif path is None and (tls.certificate or tls.key):
+            yield Finding((*where, name), "is missing: a certificate and its key belong together")
+    unreadable = False
+    named = {"certificate": tls.certificate, "key": tls.key, "authorities": tls.authorities}
+    for name, path in named.items():
+        why = path and _unreadable(path)
+        if why:
+            unreadable = True
+            yield Finding((*where, name), why)
+    if unreadable:
+        return
+    if tls.certificate and tls.key:
+        try:
+            # No password is ever asked for on a terminal: a protected key is an error here.
+            scratch = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            scratch.load_cert_chain(tls.certificate, tls.key, password=_no_password)
+        except (ssl.SSLError, ValueError, OSError) as error:
+            yield Finding((*where, "certificate"), _tls_reason(error, tls.certificate, tls.key))
+    if tls.authorities:
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(tls.authorities)
+        except (ssl.SSLError, OSError):
+            text = f"{tls.authorities} holds no certificates in PEM"
+            yield Finding((*where, "authorities"), text)
+
+
+def _no_password() -> str:
+    raise ValueError("the key has a password: the front cannot ask for it")
+
+
+def _unreadable(path: Path) -> str | None:
+    try:
+        with path.open("rb") as file:
+            file.read(1)
+    except OSError as error:
+        return f"{path} cannot be read: {error.strerror or error}"
+    return None
+
+
+def _tls_reason(error: Exception, certificate: Path, key: Path) -> str:
+    if isinstance(error, ssl.SSLError):
+        if error.reason == "KEY_VALUES_MISMATCH":
+            return f"{certificate} and {key} do not belong together"
+        return f"{certificate} and {key} cannot be loaded: {error.reason or 'not PEM'}"
+    return str(error)
+
+
+@_reads("nodes")
+def _pair(config: Config) -> Iterator[Finding]:
+    first, second = config.nodes
+    if first.name == second.name:
+        yield Finding(("nodes", 1, "name"), f"both nodes are called {first.name}")
+    if (first.uri.host, first.uri.effective_port) == (second.uri.host, second.uri.effective_port):
+        yield Finding(("nodes", 1, "uri"), f"{first.name} has this address too")
+    for n, node in enumerate(config.nodes):
+        ip = address(node.uri.host)
+        if ip is None:
+            text = f"{node.uri.host} is a name: nodes are found without DNS, write the address"
+            yield Finding(("nodes", n, "uri"), text)
+        elif ip.is_unspecified or ip.is_multicast:
+            yield Finding(("nodes", n, "uri"), f"{ip} is not the address of a node")
+
+
+@_reads("front.inside", "nodes")
+def _nodes(config: Config) -> Iterator[Finding]:
+    inside = config.front.inside
+    own = [listen.at for listen in config.front.listen] + list(inside.addresses)
+    for n, node in enumerate(config.nodes):
+        where: Location = ("nodes", n, "uri")
+        ip = address(node.uri.host)
+        if ip is None:
+            continue
+        if ip.version != inside.local.version:
+            text = f"is IPv{ip.version}, but front.inside is IPv{inside.local.version}"
+            yield Finding(where, text)
+        if node.uri.transport != inside.local.transport:
+            text = (
+                f"{node.name} speaks {node.uri.transport}, but front.inside is {inside.local}: "
+                "both sides need one transport"
+            )
+            yield Finding(where, text)
+        there = Endpoint(node.uri.transport, node.uri.host, node.uri.effective_port)
+        for at in own:
+            if at.covers(there) and (not at.wildcard or ip.is_loopback):
+                yield Finding(where, f"{at} is the front itself")
+                break
+
+
+@_reads("trunks", "front.listen")
+def _reachable(config: Config) -> Iterator[Finding]:
+    transports = {listen.at.transport for listen in config.front.listen}
+    for n, trunk in enumerate(config.trunks):
+        if trunk.uri.transport not in transports:
+            text = f"needs a {trunk.uri.transport}:// listener in front.listen"
+            yield Finding(("trunks", n, "uri"), text)
+
+
+@_reads("trunks", "nodes")
+def _trunks(config: Config) -> Iterator[Finding]:
+    names: dict[str, int] = {}
+    nodes = [ip for node in config.nodes if (ip := address(node.uri.host)) is not None]
+    for n, trunk in enumerate(config.trunks):
+        where: Location = ("trunks", n)
+        if trunk.name in names:
+            yield Finding((*where, "name"), f"trunks[{names[trunk.name]}] has this name too")
+        names.setdefault(trunk.name, n)
+        if trunk.uri.is_name and not trunk.sources:
+            text = f"{trunk.name} is reached by name: say in sources where its calls come from"
+            yield Finding((*where, "sources"), text)
+        for node in nodes:
+            if any(
+                node in network for network in trunk.networks if network.version == node.version
+            ):
+                yield Finding((*where, "sources"), f"covers the node {node}: nodes are not trunks")
+        yield from _overlaps(config.trunks[:n], trunk, where)
+
+
+def _overlaps(before: tuple[Trunk, ...], trunk: Trunk, where: Location) -> Iterator[Finding]:
+    for other in before:
+        for network in trunk.networks:
+            if any(network.version == its.version and network == its for its in other.networks):
+                text = f"{network} is a source of {other.name} too: calls from there count as its"
+                yield Finding((*where, "sources"), text, warning=True)
+        twins = {trunk.uri.host, *trunk.match} & {other.uri.host, *other.match}
+        same = (trunk.uri.host, trunk.uri.effective_port) == (
+            other.uri.host,
+            other.uri.effective_port,
+        )
+        if twins and (same or twins - {trunk.uri.host, other.uri.host}):
+            host = min(twins)
+            text = f"{host} names {other.name} too: nodes must choose by X-Sipfront-Trunk"
+            yield Finding((*where, "uri"), text, warning=True)
+
+
+@_reads("failover", "health.options")
+def _times(config: Config) -> Iterator[Finding]:
+    failover, options = config.failover, config.health.options
+    if failover.park <= failover.patience:
+        text = "must be longer than patience, else no parked request lives to see the decision"
+        yield Finding(("failover", "park"), text)
+    if failover.rescue_after < failover.patience:
+        yield Finding(("failover", "rescue_after"), "must not be shorter than patience")
+    if options.timeout > 4 * options.interval + 2:
+        text = "is much longer than interval: silence is seen late"
+        yield Finding(("health", "options", "timeout"), text, warning=True)
+
+
+@_reads("admin.listen")
+def _admin(config: Config) -> Iterator[Finding]:
+    ip = address(config.admin.listen.host)
+    if ip is not None and not ip.is_loopback:
+        text = "is not loopback: the token crosses the network in clear; put a TLS proxy before it"
+        yield Finding(("admin", "listen"), text, warning=True)
+
+
+@_reads("front.listen", "front.advertise", "front.inside", "nodes")
+def _audio(config: Config) -> Iterator[Finding]:
+    """Media does not pass the front: it runs between the peers outside and the node."""
+    front = config.front
+    told = [ip for item in front.listen if (ip := address(front.advertised(item).host)) is not None]
+    told = [ip for ip in told if not ip.is_unspecified]
+    for n, node in enumerate(config.nodes):
+        ip = address(node.uri.host)
+        where: Location = ("nodes", n, "uri")
+        if ip is None or not told:
+            continue
+        if ip.is_loopback and not all(its.is_loopback for its in told):
+            text = f"audio cannot work: {ip} is loopback, peers outside cannot send RTP to it"
+            yield Finding(where, text, warning=True)
+        elif any(its.is_global for its in told) and not ip.is_global:
+            if len(front.inside.addresses) == 2:
+                continue
+            text = (
+                f"audio cannot work from the internet: {ip} is private and RTP does not pass the "
+                "front; give the PBX a public media address and name front.inside.remote"
+            )
+            yield Finding(where, text, warning=True)
+        elif all(its.version != ip.version for its in told):
+            text = f"audio cannot work: {ip} is IPv{ip.version}, the peers outside are not"
+            yield Finding(where, text, warning=True)
