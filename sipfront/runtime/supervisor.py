@@ -1,0 +1,224 @@
+"""Control's shell: notices become evidence, decisions become probes, routes and events.
+
+It judges nothing.  ``stack`` and ``control`` do not know each other, so their values are turned
+into each other here, field for field.  Imported by the runtime only.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from sipfront.control import actions, evidence
+from sipfront.runtime import clock
+from sipfront.runtime.log import event
+from sipfront.stack import notices as told
+from sipfront.stack.route import NodeState, Route, Standing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sipfront.control.monitor import Monitor
+    from sipfront.runtime.ports import EnginePort
+
+log = logging.getLogger("sipfront.control")
+engine_log = logging.getLogger("sipfront.engine")
+
+#: Events kept for ``sipfront status`` and the admin side.
+EVENTS = 1000
+#: A node that speaks 1,000 times a second is heard by control 100 times a second; before anything
+#: is judged it is told the newest anyway.
+HEAR = 0.01
+
+#: Kinds of events that somebody should look at.
+_LOUD = {"failover", "down", "unknown", "lost", "kept", "alarm", "asleep", "overloaded"}
+
+
+class Supervisor:
+    """Feeds one :class:`Monitor` and carries out what it wants."""
+
+    def __init__(
+        self,
+        engine: EnginePort,
+        monitor: Monitor,
+        *,
+        ask_witness: Callable[[str], None] | None = None,
+        now: Callable[[], float] = clock.now,
+    ) -> None:
+        self.engine = engine
+        self.monitor = monitor
+        #: the last route that was pushed
+        self.route: Route | None = None
+        self.events: deque[dict[str, Any]] = deque(maxlen=EVENTS)
+        self.on_event: Callable[[dict[str, Any]], None] | None = None
+        self._ask = ask_witness
+        self._now = now
+        self._heard = [float("-inf")] * len(monitor.settings.nodes)
+        self._deadline: float | None = None
+
+    # ------------------------------------------------------------------ the driver's verbs
+
+    def tell(self, notices: Sequence[told.Notice]) -> None:
+        """The engine's news: evidence for the monitor, lines for the log."""
+        self._pass_on_heard(0.0)
+        for notice in notices:
+            if isinstance(notice, told.Refused):
+                self.monitor.evidence(evidence.Refused(*notice))
+            elif isinstance(notice, told.Silent):
+                self.monitor.evidence(evidence.Silent(*notice))
+            elif isinstance(notice, told.Answered):
+                self.monitor.evidence(evidence.Answered(*notice))
+            elif isinstance(notice, told.Overload):
+                self.monitor.evidence(evidence.Overload(*notice))
+            elif isinstance(notice, told.Rejected):
+                self._rejected(notice)
+            else:
+                self._note(notice)
+        self._deadline = None
+
+    def next_deadline(self) -> float | None:
+        """When :meth:`expire` wants to be called."""
+        if self._deadline is None:
+            self._deadline = self.monitor.next_deadline()
+        return self._deadline
+
+    def expire(self, now: float) -> None:
+        """Time has passed; control is asked only when its own deadline has come."""
+        deadline = self.next_deadline()
+        if deadline is not None and now >= deadline:
+            self._pass_on_heard(0.0)
+            self.monitor.expire(now)
+            self._deadline = None
+
+    def act(self, now: float) -> bool:
+        """Carry out what was decided; false if there was nothing."""
+        self._pass_on_heard(HEAR)
+        wanted = self.monitor.take()
+        for action in wanted:
+            if isinstance(action, actions.SendProbe):
+                self.engine.probe(action.node, action.probe, now, action.kind)
+            elif isinstance(action, actions.Roles):
+                self._push(action, now)
+            elif isinstance(action, actions.Event):
+                self._event(action, now)
+            elif self._ask is not None:
+                self._ask(action.name)
+        if wanted:
+            self._deadline = None
+        return bool(wanted)
+
+    # ------------------------------------------------------------------ from others
+
+    def witnessed(self, name: str, answered: bool) -> None:
+        """A witness was asked."""
+        self._pass_on_heard(0.0)
+        self.monitor.evidence(evidence.Witness(name, answered, self._now()))
+        self._deadline = None
+
+    def switchover(self, to: str | None, force: bool) -> tuple[bool, str]:
+        """The operator wants another active node."""
+        self._pass_on_heard(0.0)
+        self._deadline = None
+        return self.monitor.switchover(to, self._now(), force)
+
+    def set_mode(self, node: str, mode: str) -> tuple[bool, str]:
+        """The operator's wish for a node."""
+        self._pass_on_heard(0.0)
+        self._deadline = None
+        return self.monitor.mode(node, mode, self._now())
+
+    def drained(self, node: int) -> None:
+        """The node owns no dialog any more."""
+        self._deadline = None
+        self.monitor.drained(node, self._now())
+
+    def record(self, kind: str, text: str, **more: Any) -> None:
+        """An event of the runtime's own (a reload, a certificate): logged and kept."""
+        level = logging.WARNING if more.pop("loud", False) else logging.INFO
+        entry = {"at": clock.wall(), "event": kind, "text": text, **more}
+        event(log, level, kind, text=text, **more)
+        self._keep(entry)
+
+    # ------------------------------------------------------------------ turning values
+
+    def _pass_on_heard(self, gap: float) -> None:
+        for node, at in enumerate(self.engine.heard):
+            if at > self._heard[node] + gap:
+                self._heard[node] = at
+                self.monitor.heard(node, at)
+
+    def _push(self, roles: actions.Roles, now: float) -> None:
+        """The roles as the engine knows them."""
+        self.route = Route(
+            roles.epoch,
+            roles.active,
+            tuple(Standing[standing.name] for standing in roles.standings),
+            tuple(NodeState[state.name] for state in roles.states),
+            roles.ready,
+            roles.why,
+        )
+        self.engine.route_changed(self.route, now)
+        names = self.monitor.settings.nodes
+        event(
+            log,
+            logging.DEBUG,
+            "route",
+            epoch=roles.epoch,
+            active="none" if roles.active is None else names[roles.active],
+            states=",".join(state.name for state in roles.states),
+            standings=",".join(standing.name for standing in roles.standings),
+            ready=",".join("yes" if ready else "no" for ready in roles.ready),
+            why=roles.why,
+        )
+
+    def _event(self, happened: actions.Event, now: float) -> None:
+        level = logging.WARNING if happened.kind in _LOUD else logging.INFO
+        fields = {"node": happened.node} if happened.node else {}
+        event(log, level, happened.kind, epoch=happened.epoch, text=happened.sentence, **fields)
+        self._keep(
+            {
+                "at": clock.wall() - (now - happened.at),
+                "event": happened.kind,
+                "text": happened.sentence,
+                "epoch": happened.epoch,
+                "evidence": [
+                    {"kind": type(item).__name__.lower(), **_aged(item, now)}
+                    for item in happened.evidence
+                ],
+                **fields,
+            }
+        )
+
+    def _keep(self, entry: dict[str, Any]) -> None:
+        self.events.append(entry)
+        if self.on_event is not None:
+            self.on_event(entry)
+
+    def _rejected(self, notice: told.Rejected) -> None:
+        """The line that fail2ban reads: its fields and their order are a promise."""
+        event(
+            engine_log,
+            logging.WARNING,
+            "rejected",
+            host=notice.host,
+            port=notice.port,
+            transport=notice.transport,
+            reason=notice.reason,
+            aor=notice.aor,
+            method=notice.method,
+            banned=notice.banned,
+        )
+
+    def _note(self, notice: told.Note) -> None:
+        event(engine_log, logging.INFO, notice.event, call_id=notice.call_id, detail=notice.detail)
+
+
+def _aged(item: evidence.OfNode, now: float) -> dict[str, Any]:
+    """A piece of evidence with its times as seconds before ``now``: the monotonic clock means
+    nothing to a reader."""
+    values = item._asdict()
+    for key in ("at", "sent", "since"):
+        if key in values:
+            values[key] = round(values[key] - now, 6)
+    return values
