@@ -232,7 +232,7 @@ def _nodes(config: Config) -> Iterator[Finding]:
             yield Finding(where, text)
         there = Endpoint(node.uri.transport, node.uri.host, node.uri.effective_port)
         for at in own:
-            if at.covers(there) and (not at.wildcard or ip.is_loopback):
+            if at == there._replace(transport=at.transport):
                 yield Finding(where, f"{at} is the front itself")
                 break
 

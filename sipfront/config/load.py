@@ -69,6 +69,7 @@ def parse(
             for finding in checks(config)
             if not any(_touches(location, finding.reads) for location in broken)
         ]
+    problems = list(dict.fromkeys(problems))
     problems.sort(key=lambda problem: (problem.line, problem.column))
     if config is None or any(not problem.warning for problem in problems):
         raise ConfigError(tuple(problems))
