@@ -1,0 +1,133 @@
+"""One Via (RFC 3261 sections 20.42 and 18.2, RFC 3581).
+
+It refuses to know what is done with it: no host is resolved here, ``maddr`` is only a parameter.
+The protocol and the transport may be any tokens, because Vias below the first are only kept.
+
+Anything of sipfront may import it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sipfront.sip import params
+from sipfront.sip.errors import Malformed
+from sipfront.sip.uri import host_key, host_port
+
+if TYPE_CHECKING:
+    from sipfront.sip.params import Pair
+
+_BLANKS = b" \t"
+#: What a branch of RFC 3261 begins with (8.1.1.7); one without it, or with nothing behind it, is
+#: matched by the rules of RFC 2543 (17.2.3).
+COOKIE = b"z9hG4bK"
+
+
+class Via:
+    """One via-parm, immutable by convention.
+
+    ``protocol`` is ``SIP/2.0`` for SIP, ``transport`` is in upper case, ``host`` as received (an
+    IPv6 one with its brackets), ``port`` None when absent, ``branch`` b"" when absent.  ``params``
+    is everything behind the sent-by, with the first ``;``.
+    """
+
+    __slots__ = ("_head", "branch", "host", "pairs", "params", "port", "protocol", "transport")
+
+    def __init__(
+        self,
+        protocol: bytes,
+        transport: bytes,
+        host: bytes,
+        port: int | None,
+        params: bytes,
+        pairs: list[Pair],
+        branch: bytes,
+        head: bytes,
+    ) -> None:
+        self.protocol = protocol
+        self.transport = transport
+        self.host = host
+        self.port = port
+        self.params = params
+        self.pairs = pairs
+        self.branch = branch
+        self._head = head
+
+    @staticmethod
+    def parse(value: bytes) -> Via:
+        """The one Via that the whole of ``value`` is; raises :class:`Malformed`."""
+        return parse(value)
+
+    def __repr__(self) -> str:
+        return f"Via({self._head + self.params!r})"
+
+    def param(self, name: bytes) -> bytes | None:
+        """A parameter (lower-case name) as received: b"" for a flag, None when absent."""
+        for key, value in self.pairs:
+            if key == name:
+                return value
+        return None
+
+    def stamped(self, host: bytes, port: int) -> bytes:
+        """The value to be sent back, with the true source of the request in it.
+
+        ``host`` without brackets.  ``received`` is written when ``rport`` was asked for or the
+        sent-by names another host (RFC 3261 18.2.1, RFC 3581 section 4); preset values of both are
+        overwritten, and everything else keeps its octets.
+        """
+        out = [self._head]
+        wanted = False
+        for piece in params.pieces(self.params)[1:]:
+            name = piece.partition(b"=")[0].strip(_BLANKS).lower()
+            if name == b"rport":
+                wanted = True
+                out.append(b";rport=%d" % port)
+            elif name != b"received":
+                out.append(b";" + piece)
+        shown = b"[" + host + b"]" if b":" in host else host
+        if wanted or host_key(self.host) != host_key(shown):
+            out.append(b";received=" + host)
+        return b"".join(out)
+
+
+def _is_token(data: bytes) -> bool:
+    return data.translate(params.TOKEN).isdigit()
+
+
+def parse(value: bytes) -> Via:
+    """The one Via that the whole of ``value`` is (folded or not); raises :class:`Malformed`."""
+    value = params.straight(value).strip(_BLANKS)
+    if value[:8] == b"SIP/2.0/":
+        protocol = b"SIP/2.0"
+        at = 8
+    else:
+        name, _, rest = value.partition(b"/")
+        version, slash, _ = rest.partition(b"/")
+        at = len(name) + len(version) + 2
+        name = name.strip(_BLANKS)
+        version = version.strip(_BLANKS)
+        if not slash or not _is_token(name) or not _is_token(version):
+            raise Malformed("bad Via protocol")
+        protocol = name.upper() + b"/" + version
+    size = len(value)
+    while at < size and value[at] in _BLANKS:
+        at += 1
+    begin = at
+    while at < size and value[at] not in _BLANKS:
+        at += 1
+    transport = value[begin:at].upper()
+    if transport != b"UDP" and not _is_token(transport):
+        raise Malformed("bad Via transport")
+    semicolon = value.find(b";", at)
+    if semicolon < 0:
+        semicolon = size
+    sent_by = value[at:semicolon].strip(_BLANKS)
+    if b" " in sent_by or b"\t" in sent_by:
+        # COLON may have blanks around it; the last colon is the port's, or the host is refused
+        host, colon, digits = sent_by.rpartition(b":")
+        sent_by = host.rstrip(_BLANKS) + colon + digits.lstrip(_BLANKS)
+    host, port = host_port(sent_by)
+    tail = value[semicolon:]
+    pairs = params.parse(tail)
+    branch = params.get(pairs, b"branch") or b""
+    return Via(protocol, transport, host, port, tail, pairs, branch, value[:semicolon])
