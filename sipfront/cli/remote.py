@@ -1,0 +1,105 @@
+"""The verbs that ask the running front: ``status``, and the levers."""
+
+from __future__ import annotations
+
+import json
+import urllib.parse
+from typing import TYPE_CHECKING, Any
+
+from sipfront.cli.client import Client
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+FINE = 0
+
+_COLUMNS = ("name", "role", "state", "mode", "ready", "heard", "uri")
+
+
+def status(args: argparse.Namespace) -> int:
+    """``sipfront status``."""
+    answer = Client(args).get("/api/v1/status")
+    print(json.dumps(answer, indent=2) if args.json else as_text(answer))
+    return FINE
+
+
+def switchover(args: argparse.Namespace) -> int:
+    """``sipfront switchover [NODE] [--force]``."""
+    body: dict[str, Any] = {"force": args.force}
+    if args.node is not None:
+        body["to"] = args.node
+    return _lever(args, "/api/v1/switchover", body)
+
+
+def mode(wanted: str) -> Callable[[argparse.Namespace], int]:
+    """``sipfront drain|maintenance|resume NODE``."""
+
+    def run(args: argparse.Namespace) -> int:
+        node = urllib.parse.quote(args.node, safe="")
+        return _lever(args, f"/api/v1/nodes/{node}/mode", {"mode": wanted})
+
+    return run
+
+
+def _lever(args: argparse.Namespace, path: str, body: dict[str, Any]) -> int:
+    answer = Client(args).post(path, body)
+    print(json.dumps(answer, indent=2) if args.json else plain(answer.get("text", "done")))
+    return FINE
+
+
+def plain(value: Any) -> str:
+    """A value on a terminal: no control octet of anybody moves its cursor."""
+    if value is None or value == "":
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    text = "".join(char if char.isprintable() else "?" for char in str(value))
+    return text if len(text) <= 500 else text[:500] + "..."
+
+
+def as_text(answer: dict[str, Any]) -> str:
+    """The status for people: first whether a dead node would be survived now."""
+    redundant = "yes" if answer.get("redundant") else "no"
+    lines = [f"redundant: {redundant}, because {plain(answer.get('why'))}"]
+    active, epoch = plain(answer.get("active")), plain(answer.get("epoch"))
+    lines.append(f"active: {active} since epoch {epoch}: {plain(answer.get('decision'))}")
+    nodes = [node for node in answer.get("nodes", []) if isinstance(node, dict)]
+    if nodes:
+        lines += ["", *_table([_COLUMNS, *(_row(node) for node in nodes)])]
+        lines += [
+            f"{plain(node.get('name'))}: {plain(node['why'])}" for node in nodes if node.get("why")
+        ]
+    counts = [f"{key} {plain(answer[key])}" for key in ("calls", "bindings") if key in answer]
+    if "uptime" in answer:
+        counts.append(f"up {_age(answer['uptime'])}")
+    if "version" in answer:
+        counts.append(f"version {plain(answer['version'])}")
+    if counts:
+        lines += ["", ", ".join(counts)]
+    return "\n".join(lines)
+
+
+def _row(node: dict[str, Any]) -> tuple[str, ...]:
+    heard = node.get("heard")
+    shown = dict(node, heard="never" if heard is None else f"{_age(heard)} ago")
+    return tuple(plain(shown.get(column)) for column in _COLUMNS)
+
+
+def _table(rows: list[tuple[str, ...]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+
+
+def _age(seconds: Any) -> str:
+    if not isinstance(seconds, int | float) or isinstance(seconds, bool):
+        return plain(seconds)
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    for size, unit in ((86400, "d"), (3600, "h")):
+        if seconds >= size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds / 60:.1f} min"
