@@ -1,0 +1,274 @@
+"""A real Asterisk of the lab: its configuration, its process, its command line.
+
+Each instance runs in the chroot that :mod:`tests.lab.prepare` made, in a mount namespace of its
+own, where ``/mnt`` is the instance's folder: nothing is mounted for anybody else and nothing is
+left behind when it is killed.  It dies with the process that started it.  It knows no front but
+for the address that goes into the configuration.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.lab import prepare, tones
+
+TEMPLATES = Path(__file__).parent / "asterisk_conf"
+DOMAIN = "example.com"
+EXTENSIONS = tuple(str(number) for number in range(1001, 1011))
+FRONT = "127.0.0.10:5062"  #: where the nodes reach the front
+#: How long an Asterisk may take to start.  It takes two seconds on an idle machine.
+START = 30.0
+#: RTP ports of the first instance; each further one has the next thousand.
+RTP_FIRST = 20000
+
+
+class PeerError(Exception):
+    """A peer of the lab did not do what it was asked; the text says what and where to look."""
+
+
+def password(extension: str) -> str:
+    """Return the password of an extension."""
+    return f"secret-{extension}"
+
+
+class Asterisk:
+    """One PBX.  ``static`` gives the extensions permanent contacts at the front."""
+
+    def __init__(
+        self,
+        name: str,
+        ip: str,
+        folder: Path,
+        *,
+        lab: Path | None = None,
+        static: bool = False,
+        front: str = FRONT,
+        number: int = 0,
+        within: Sequence[str] = (),
+    ) -> None:
+        """Describe it; ``within`` is a command that runs others elsewhere (``ip netns exec``)."""
+        self.name = name
+        self.ip = ip
+        self.folder = folder / name
+        self.root = prepare.chroot_folder(lab)
+        self.static = static
+        self.front = front
+        self.first_port = RTP_FIRST + 1000 * number
+        self.within = tuple(within)
+        self.process: subprocess.Popen[bytes] | None = None
+
+    # ---- its files -------------------------------------------------------------------------
+
+    def write(self) -> None:
+        """Write the configuration, sounds and empty folders of this instance."""
+        for part in ("etc", "lib", "db", "spool", "run", "log/cdr-csv", "sounds/moh"):
+            (self.folder / part).mkdir(parents=True, exist_ok=True)
+        modules = next(self.root.glob("usr/lib/*/asterisk/modules"), None)
+        if modules is None:
+            raise PeerError(f"no Asterisk in {self.root}: run `make lab`")
+        values = {
+            "NAME": self.name,
+            "IP": self.ip,
+            "DOMAIN": DOMAIN,
+            "FRONT": self.front,
+            "MODULES": f"/{modules.relative_to(self.root)}",
+            "RTP_FIRST": str(self.first_port),
+            "RTP_LAST": str(self.first_port + 999),
+            "CONTINUITY": "static" if self.static else "shared",
+            "EXTENSIONS": "\n".join(self._extension(number) for number in EXTENSIONS),
+            "HINTS": "\n".join(f"exten => {n},hint,PJSIP/{n}" for n in EXTENSIONS),
+        }
+        for template in TEMPLATES.glob("*.conf"):
+            text = re.sub("@([A-Z_]+)@", lambda found: values[found[1]], template.read_text())
+            (self.folder / "etc" / template.name).write_text(text)
+        tones.write_tone(self.folder / "sounds/prompt.wav", 600, 1)
+        tones.write_tone(self.folder / "sounds/voicemail.wav", 800, 20)
+        tones.write_tone(self.folder / "sounds/moh/hold.wav", 700, 10)
+
+    def _extension(self, number: str) -> str:
+        permanent = f"contact = sip:{number}@{self.front}\n" if self.static else ""
+        return (
+            f"[{number}](phone)\naors = {number}\nauth = {number}\ncallerid = {number} <{number}>\n"
+            f"[{number}](phone-auth)\nusername = {number}\npassword = {password(number)}\n"
+            f"[{number}](phone-aor)\n{permanent}"
+        )
+
+    # ---- its process -----------------------------------------------------------------------
+
+    @property
+    def pid(self) -> int:
+        """The process's number."""
+        if self.process is None:
+            raise PeerError(f"{self.name} is not running")
+        return self.process.pid
+
+    def launch(self) -> None:
+        """Start the process; :meth:`started` waits until it answers."""
+        if not (self.folder / "etc").exists():
+            self.write()
+        (self.folder / "run/asterisk.ctl").unlink(missing_ok=True)
+        (self.folder / "run/asterisk.pid").unlink(missing_ok=True)
+        # The chain of exec keeps the process's number and its parent-death signal.
+        script = (
+            'mount --bind "$2" "$1/mnt" && mount -t proc proc "$1/proc" && '
+            'exec chroot "$1" /usr/sbin/asterisk -f -C /mnt/etc/asterisk.conf'
+        )
+        command = [*self.within, "setpriv", "--pdeathsig", "KILL"]
+        command += ["unshare", "--mount", "--propagation", "private"]
+        command += ["sh", "-c", script, "sh", str(self.root), str(self.folder)]
+        with (self.folder / "log/stdout").open("ab") as out:
+            self.process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                env={"PATH": os.environ.get("PATH", "") + ":/usr/sbin:/sbin", "LANG": "C.UTF-8"},
+            )
+
+    async def started(self) -> float:
+        """Wait until everything is loaded and SIP is answered; return the seconds that took."""
+        begun = time.monotonic()
+        while not (self.folder / "run/asterisk.ctl").exists():
+            await self._pause(begun, "made no control socket")
+        while True:
+            try:
+                if "fully booted" in await self.cli("core waitfullybooted"):
+                    break
+            except (OSError, PeerError):
+                pass
+            await self._pause(begun, "did not boot")
+        while not self.within and not await answers_options(self.ip):
+            await self._pause(begun, "did not answer OPTIONS")
+        return time.monotonic() - begun
+
+    async def start(self) -> float:
+        """Start it and wait until it works; return the seconds that took."""
+        self.launch()
+        return await self.started()
+
+    async def _pause(self, begun: float, what: str) -> None:
+        if self.process is None or self.process.poll() is not None:
+            raise PeerError(f"{self.name} ended by itself:\n{self.log_end()}")
+        if time.monotonic() - begun > START:
+            raise PeerError(f"{self.name} {what} within {START:.0f} s:\n{self.log_end()}")
+        await asyncio.sleep(0.05)
+
+    def kill(self) -> None:
+        """End it as a power cut would (SIGKILL)."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    def freeze(self) -> None:
+        """Stop it in the middle of everything (SIGSTOP)."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on (SIGCONT)."""
+        os.kill(self.pid, signal.SIGCONT)
+
+    async def stop(self) -> None:
+        """End it in order; by force when it does not listen within 3 s."""
+        process = self.process
+        if process is None:
+            return
+        process.send_signal(signal.SIGCONT)
+        process.terminate()
+        ends = time.monotonic() + 3
+        while process.poll() is None and time.monotonic() < ends:
+            await asyncio.sleep(0.02)
+        self.kill()
+        self.process = None
+
+    def forget(self) -> None:
+        """Lose every registration, as a PBX with an empty database has."""
+        shutil.rmtree(self.folder / "db", ignore_errors=True)
+        (self.folder / "db").mkdir()
+
+    def log_end(self, lines: int = 30) -> str:
+        """Return the end of its log."""
+        text = ""
+        for name in ("log/stdout", "log/full"):
+            file = self.folder / name
+            if file.exists():
+                text += "\n".join(file.read_text(errors="replace").splitlines()[-lines:]) + "\n"
+        return text
+
+    # ---- its command line ------------------------------------------------------------------
+
+    async def cli(self, command: str, limit: float = 10.0) -> str:
+        """Give a command to its console and return what it answers.
+
+        Speaks the protocol of ``asterisk -rx``: a line of greeting, the command ended by a zero
+        octet, the answer until the connection closes.
+        """
+        path = str(self.folder / "run/asterisk.ctl")
+        async with asyncio.timeout(limit):
+            reader, writer = await asyncio.open_unix_connection(path)
+            try:
+                await reader.readline()
+                writer.write(b"cli quit after " + command.encode() + b"\0")
+                await writer.drain()
+                data = await reader.read(-1)
+            finally:
+                writer.close()
+        return data.replace(b"\0", b"").decode(errors="replace")
+
+    async def contacts(self) -> dict[str, list[str]]:
+        """Return the contacts of each address-of-record."""
+        found: dict[str, list[str]] = {}
+        for line in (await self.cli("pjsip list contacts")).splitlines():
+            match = re.match(r"\s*Contact:\s+([^/\s]+)/(\S+)", line)
+            if match and "<" not in match[1]:
+                found.setdefault(match[1], []).append(match[2])
+        return found
+
+    async def channels(self) -> list[str]:
+        """Return the names of the channels that are up."""
+        answer = await self.cli("core show channels concise")
+        return [line.split("!")[0] for line in answer.splitlines() if "!" in line]
+
+    async def idle(self, limit: float = 10.0) -> None:
+        """Wait until no channel is left."""
+        ends = time.monotonic() + limit
+        while left := await self.channels():
+            if time.monotonic() > ends:
+                raise AssertionError(f"{self.name} still has {left}")
+            await asyncio.sleep(0.05)
+
+    def records(self) -> list[str]:
+        """Return its call detail records, one line each."""
+        file = self.folder / "log/cdr-csv/Master.csv"
+        return file.read_text().splitlines() if file.exists() else []
+
+
+async def answers_options(ip: str, port: int = 5060, limit: float = 0.5) -> bool:
+    """Ask ``ip`` by OPTIONS over UDP; any answer counts."""
+    loop = asyncio.get_running_loop()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        asking.setblocking(False)
+        asking.connect((ip, port))
+        mine = f"127.0.0.1:{asking.getsockname()[1]}"
+        mark = os.urandom(6).hex()
+        request = (
+            f"OPTIONS sip:{ip}:{port} SIP/2.0\r\nVia: SIP/2.0/UDP {mine};branch=z9hG4bK{mark};rport"
+            f"\r\nMax-Forwards: 70\r\nFrom: <sip:lab@{mine}>;tag={mark}\r\nTo: <sip:{ip}>\r\n"
+            f"Call-ID: {mark}\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+        )
+        try:
+            asking.send(request.encode())
+            async with asyncio.timeout(limit):
+                return (await loop.sock_recv(asking, 65536)).startswith(b"SIP/2.0 ")
+        except (OSError, TimeoutError):
+            return False
