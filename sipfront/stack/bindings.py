@@ -15,10 +15,10 @@ class Binding:
     """One Contact of one AOR.
 
     ``name`` is its token; ``contact`` the phone's real Contact URI; ``flow`` the way to it;
-    ``expires`` when it ends (monotonic seconds); ``cseqs`` the last CSeq used towards each node.
+    ``expires`` when it ends (monotonic seconds); ``cseq`` the last CSeq used towards the nodes.
     """
 
-    __slots__ = ("aor", "call_id", "contact", "expires", "flow", "name", "seen", "user_agent")
+    __slots__ = ("aor", "contact", "cseq", "expires", "flow", "name", "seen", "user_agent")
 
     def __init__(self, name: bytes, aor: bytes, contact: bytes, flow: Flow) -> None:
         self.name = name
@@ -26,7 +26,7 @@ class Binding:
         self.contact = contact
         self.flow = flow
         self.expires = 0.0
-        self.call_id = b""
+        self.cseq = 0
         self.seen = 0.0
         self.user_agent = b""
 

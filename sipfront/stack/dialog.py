@@ -26,12 +26,14 @@ class Leg:
     ``outside_*`` and ``inside_*``: flow, remote target (the URI of its Contact), route set (the
     value of a Route header, b"" if none), tag, highest CSeq seen from there, and the token that
     stands for it on the *other* side.  ``by_outside``: the outside party sent the first request.
-    ``inside_uri``: what the node calls itself in From or To where that had to be masked.
+    ``inside_uri``: the From or To value by which the node knows itself, where it had to be masked.
+    ``correlation``: what pairs it with the other leg of its call (X-Sipfront-Call).
     """
 
     __slots__ = (
         "by_outside",
         "call_id",
+        "correlation",
         "epoch",
         "inside_cseq",
         "inside_flow",
@@ -73,6 +75,7 @@ class Leg:
         self.inside_cseq = 0
         self.inside_uri = b""
         self.trunk = ""
+        self.correlation = b""
 
     @property
     def key(self) -> bytes:

@@ -26,6 +26,7 @@ class Link:
         "first_unanswered",
         "flows",
         "heard",
+        "hedged",
         "interval",
         "node",
         "overloaded_until",
@@ -33,6 +34,7 @@ class Link:
         "samples",
         "sends",
         "srtt",
+        "started",
         "suspect",
         "var",
     )
@@ -51,6 +53,9 @@ class Link:
         self.overloaded_until = 0.0
         #: requests to it that have no answer above 100 yet
         self.pending: dict[bytes, ClientTx] = {}
+        #: calls that it was given as a hedge, and calls that it made of them (Call-IDs)
+        self.hedged: set[bytes] = set()
+        self.started: set[bytes] = set()
 
     def sent(self, now: float) -> None:
         """A request was sent to it."""
@@ -112,11 +117,8 @@ class Pair:
         return self.links[node].suspect or state in (NodeState.SUSPECT, NodeState.OVERLOADED)
 
     def down(self, node: int) -> bool:
-        """Whether control has given it up, or fenced it."""
-        route = self.route
-        return (
-            route.states[node] == NodeState.DOWN or route.standings[node] == Standing.FENCED
-        )
+        """Whether control has given it up."""
+        return self.route.states[node] == NodeState.DOWN
 
     def other(self, node: int, now: float) -> int | None:
         """A node that is ready to take an INVITE in place of ``node``."""

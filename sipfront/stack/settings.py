@@ -95,3 +95,5 @@ class Settings:
     #: keys, 32 octets each: dialog tokens (the first signs, all open), binding names (never rotated)
     token_keys: tuple[bytes, ...] = ()
     binding_key: bytes = b""
+    #: wall clock minus monotonic clock at the start, seconds: CSeqs of our own rise over restarts
+    wall_offset: float = 0.0

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from sipfront.sip.message import Message
     from sipfront.stack.dialog import Leg
     from sipfront.stack.flows import Flow
+    from sipfront.stack.routing import Plan
 
 # States, shared numbers so that a table is one flat list.
 TRYING = 0  # non-INVITE; for an INVITE client: CALLING
@@ -188,16 +189,14 @@ class ServerTx:
         "interval",
         "invite",
         "key",
-        "node_answers",
         "parked",
+        "plan",
         "received_at",
-        "record_routes",
         "request",
         "resend_at",
         "sent",
         "state",
         "table",
-        "target",
         "until",
         "vias",
     )
@@ -218,12 +217,10 @@ class ServerTx:
         self.until = 0.0
         self.received_at = now
         self.branches: list[ClientTx] = []
-        self.best: bytes | None = None
-        self.node_answers = 0
+        self.best: tuple[ClientTx, Message] | None = None
         self.cancelled = False
         self.parked = False
-        self.record_routes = b""
-        self.target: object = None
+        self.plan: Plan | None = None
 
 
 class ClientTx:
@@ -244,9 +241,9 @@ class ClientTx:
         "held",
         "interval",
         "invite",
-        "leg",
+        "legs",
         "node",
-        "note",
+        "probe",
         "resend_at",
         "sends",
         "sent",
@@ -288,5 +285,5 @@ class ClientTx:
         self.abandoned = False  # its answers are no longer passed
         self.held: Message | None = None  # a failure kept until the decision
         self.final = False
-        self.leg: Leg | None = None
-        self.note: object = None  # what the core remembers with it
+        self.legs: list[Leg] = []  # dialogs that its answers made
+        self.probe = -1  # the number of the probe that it is

@@ -1,0 +1,329 @@
+"""Builds the forwarded messages: one branch of a plan, and the answers that come back by it.
+
+The far side's Contact is hidden here, what the front must know of a dialog is learnt here, and
+nothing is decided here.
+"""
+
+from __future__ import annotations
+
+from sipfront.sip.errors import Malformed
+from sipfront.sip.headers import FROM, RECORD_ROUTE, REFER_TO, TO
+from sipfront.sip.message import Edit, Message
+from sipfront.sip.uri import Uri
+from sipfront.stack import forward
+from sipfront.stack.dialog import Leg
+from sipfront.stack.flows import Flow, Listener
+from sipfront.stack.forward import contact_uri, reversed_routes
+from sipfront.stack.hiding import PARAM, literal
+from sipfront.stack.routing import DIALOG_METHODS, Plan, Target
+from sipfront.stack.shared import Shared
+from sipfront.stack.transaction import ClientTx, ServerTx
+
+#: Methods whose Contact is a new remote target (RFC 3261 12.2, RFC 3311, 6665).
+TARGET_REFRESH = frozenset((b"INVITE", b"UPDATE", b"SUBSCRIBE", b"NOTIFY", b"REFER"))
+_SIP = (b"sip", b"sips")
+
+
+class Hide:
+    """Rewrites Contact URIs of one side for the listener of the other; remembers the token."""
+
+    __slots__ = ("_flow", "_listener", "_node", "_secure", "_shared", "redirect", "token")
+
+    def __init__(
+        self,
+        shared: Shared,
+        listener: Listener,
+        node: int,
+        flow: Flow | None,
+        *,
+        redirect: bool = False,
+        secure: bool = False,
+    ) -> None:
+        """``flow``: that of the outside party whose Contact it is, None for a node's Contact."""
+        self._shared = shared
+        self._listener = listener
+        self._node = node
+        self._flow = flow
+        self._secure = secure
+        self.redirect = redirect
+        self.token = b""
+
+    def __call__(self, raw: bytes) -> bytes:
+        try:
+            uri = Uri.parse(raw)
+        except Malformed:
+            return raw
+        if uri.scheme not in _SIP:
+            return raw
+        if self.redirect:
+            return self._mapped(uri)
+        shared = self._shared
+        host = literal(uri.host)
+        port = uri.port or 5060
+        token: bytes | None = None
+        if self._flow is not None:
+            if host is not None:
+                token = shared.tokens.outside(self._node, self._flow, host, port)
+            if token is None:
+                token = shared.name(0, self._node, self._flow, raw.partition(b"?")[0])
+        else:
+            if host is not None:
+                token = shared.tokens.node(self._node, host, port)
+            if token is None:
+                token = shared.name(1, self._node, None, raw.partition(b"?")[0])
+        self.token = token
+        return forward.hidden(uri, self._listener, token, secure=self._secure)
+
+    def _mapped(self, uri: Uri) -> bytes:
+        """A 3xx Contact is no remote target: only a node's host is mapped to ours."""
+        shared = self._shared
+        if self._flow is None and (
+            uri.host in shared.mask.hosts or uri.host_key in shared.inside_hosts
+        ):
+            return forward.hidden(uri, self._listener, b"")
+        return uri.raw
+
+
+class Builder:
+    """Makes the client transactions of a plan, and the octets that go back."""
+
+    def __init__(self, shared: Shared) -> None:
+        self._shared = shared
+
+    # -- requests ------------------------------------------------------------------------------
+
+    def to_node(
+        self, message: Message, server: ServerTx | None, plan: Plan, node: int, flow: Flow, by: Flow
+    ) -> tuple[bytes, bytes]:
+        """(branch, octets) of a request to a node; ``by`` is the flow that it came on."""
+        shared = self._shared
+        listener = flow.listener
+        branch = b"z9hG4bK" + shared.fresh()
+        edits: list[Edit] = []
+        hide: Hide | None = None
+        if plan.registration is not None:
+            edits = shared.registrar.edits(plan.registration, message, listener)
+        else:
+            hide = Hide(shared, listener, node, by)
+        if message.has(REFER_TO):
+            self._refer_to(message, edits)
+        leg = plan.leg
+        if leg is not None and leg.inside_uri:
+            field = message.field(TO)
+            if field is not None:
+                edits.append((field[2], field[3], leg.inside_uri))
+        extra = plan.extra
+        if plan.correlation:
+            extra += b"X-Sipfront-Call: %b\r\n" % plan.correlation
+        if plan.attempts:
+            extra += b"X-Sipfront-Attempt: %d\r\n" % (plan.attempts + 1)
+        data = forward.request(
+            message,
+            uri=plan.uri or self.node_uri(message, node),
+            via=b"%b;branch=%b;rport" % (listener.via, branch),
+            routes=plan.routes,
+            contact=hide,
+            extra=extra,
+            edits=edits,
+        )
+        if leg is not None and hide is not None and message.method in TARGET_REFRESH:
+            target = contact_uri(message)
+            if target:
+                leg.outside_target = target
+                leg.outside_token = hide.token
+        return branch, data
+
+    def to_outside(
+        self, message: Message, plan: Plan, target: Target, node: int
+    ) -> tuple[bytes, bytes]:
+        """(branch, octets) of a node's request to a phone or trunk."""
+        shared = self._shared
+        listener = target.flow.listener
+        branch = b"z9hG4bK" + shared.fresh()
+        edits: list[Edit] = []
+        if shared.mask.needed(message):
+            plan.masked = shared.mask.edits(message, edits)
+        secure = target.uri[:5].lower() == b"sips:"
+        hide = Hide(shared, listener, node, None, secure=secure)
+        data = forward.request(
+            message,
+            uri=target.uri,
+            via=b"%b;branch=%b;rport" % (listener.via, branch),
+            routes=target.routes,
+            contact=hide,
+            edits=edits,
+        )
+        leg = plan.leg
+        if leg is not None:
+            if plan.masked:
+                leg.inside_uri = plan.masked
+            if message.method in TARGET_REFRESH:
+                contact = contact_uri(message)
+                if contact:
+                    leg.inside_target = contact
+                    leg.inside_token = hide.token
+        return branch, data
+
+    def node_uri(self, message: Message, node: int) -> bytes:
+        """The Request-URI as a node sees it: a host of ours becomes the node's."""
+        shared = self._shared
+        uri = Uri.parse(message.uri)
+        if uri.scheme not in _SIP:
+            return message.uri
+        clean = uri.without(b"transport", b"maddr", PARAM) if uri.params else uri
+        host = uri.host
+        if uri.host_key in shared.own_hosts:
+            target = shared.settings.nodes[node]
+            host = b"%b:%d" % (target.host, target.port)
+        elif uri.port is not None and uri.port != 5060:
+            host = b"%b:%d" % (host, uri.port)
+        user = b"%b@" % uri.user if uri.user else b""
+        params = b";" + clean.params if clean.params else b""
+        return b"sip:%b%b%b" % (user, host, params)
+
+    def _refer_to(self, message: Message, edits: list[Edit]) -> None:
+        """Refer-To with a token of ours is mapped back to what the node knows."""
+        field = message.field(REFER_TO)
+        if field is None:
+            return
+        value = message.data[field[2] : field[3]]
+        try:
+            spans = forward.uri_spans(value)
+            uri = Uri.parse(value[spans[0][0] : spans[0][1]])
+        except (Malformed, IndexError):
+            return
+        token = uri.param(PARAM)
+        if token is None or not uri.host:
+            return
+        opened = self._shared.tokens.open(token.lower())
+        node = getattr(opened, "node", None)
+        if opened is None or node is None:
+            return
+        clean = uri.without(b"transport", b"maddr", PARAM)
+        host = f"[{opened.host}]" if ":" in opened.host else opened.host
+        user = b"%b@" % uri.user if uri.user else b""
+        params = b";" + clean.params if clean.params else b""
+        headers = b"?" + uri.headers if uri.headers else b""
+        new = b"sip:%b%b:%d%b%b" % (user, host.encode(), opened.port, params, headers)
+        edits.append((field[2] + spans[0][0], field[2] + spans[0][1], new))
+
+    # -- responses -----------------------------------------------------------------------------
+
+    def back(
+        self, client: ClientTx, server: ServerTx, plan: Plan, message: Message, now: float
+    ) -> bytes:
+        """The octets of an answer as it goes back, and what it teaches about its dialog."""
+        shared = self._shared
+        request = server.request
+        assert request is not None  # noqa: S101 - answers are passed while the request is held
+        edits: list[Edit] = []
+        redirect = 300 <= message.status <= 399 or message.status == 485
+        hide: Hide | None = None
+        if plan.to_node:
+            if shared.mask.needed(message):
+                shared.mask.edits(message, edits)
+            if plan.registration is not None:
+                shared.registrar.back(message, request, edits)
+                if 200 <= message.status < 300:
+                    shared.registrar.accepted(plan.registration, message, now, edits)
+            else:
+                secure = request.uri[:5].lower() == b"sips:"
+                hide = Hide(
+                    shared,
+                    server.flow.listener,
+                    client.node,
+                    None,
+                    redirect=redirect,
+                    secure=secure,
+                )
+        else:
+            hide = Hide(
+                shared, server.flow.listener, server.flow.node, client.flow, redirect=redirect
+            )
+            if plan.masked:
+                self._restore(message, request, edits)
+        data = forward.response(
+            message,
+            vias=server.vias,
+            record_routes=request.lines(RECORD_ROUTE),
+            contact=hide,
+            edits=edits,
+            drop_retry_after=plan.to_node and message.status == 503,
+        )
+        if message.to_tag and 100 < message.status < 300 and hide is not None:
+            self._learn(client, server, request, plan, message, hide)
+        return data
+
+    def _restore(self, message: Message, request: Message, edits: list[Edit]) -> None:
+        """A node gets its own From and To back as it wrote them."""
+        for hid in (FROM, TO):
+            field = message.field(hid)
+            value = request.value(hid)
+            if field is None or value is None:
+                continue
+            if hid == TO and not request.to_tag and message.to_tag:
+                value += b";tag=" + message.to_tag
+            edits.append((field[2], field[3], value))
+
+    def _learn(
+        self,
+        client: ClientTx,
+        server: ServerTx,
+        request: Message,
+        plan: Plan,
+        message: Message,
+        hide: Hide,
+    ) -> None:
+        """Make or refresh the leg that this answer belongs to (RFC 3261 12.1, 12.2.1.2)."""
+        target = contact_uri(message)
+        leg = plan.leg
+        if leg is not None:
+            if target and message.status >= 200 and request.method in TARGET_REFRESH:
+                if plan.to_node:
+                    leg.inside_target, leg.inside_token = target, hide.token
+                else:
+                    leg.outside_target, leg.outside_token = target, hide.token
+            return
+        if request.method not in DIALOG_METHODS or request.to_tag:
+            return
+        shared = self._shared
+        if plan.to_node:
+            outside_tag, inside_tag = message.from_tag, message.to_tag
+        else:
+            outside_tag, inside_tag = message.to_tag, message.from_tag
+        leg = shared.legs.find(message.call_id, outside_tag, inside_tag)
+        if leg is None:
+            owner = client.node if plan.to_node else server.flow.node
+            leg = Leg(message.call_id, outside_tag, inside_tag, owner)
+            leg.epoch = shared.pair.route.epoch
+            leg.kind = request.method
+            leg.by_outside = plan.to_node
+            leg.trunk = plan.trunk
+            leg.correlation = plan.correlation
+            first_routes = b", ".join(request.values(RECORD_ROUTE))
+            if plan.to_node:
+                leg.outside_flow = server.flow
+                leg.outside_target = contact_uri(request)
+                leg.outside_routes = first_routes
+                leg.outside_cseq = request.cseq
+                leg.inside_flow = client.flow
+            else:
+                leg.inside_flow = server.flow
+                leg.inside_target = contact_uri(request)
+                leg.inside_routes = first_routes
+                leg.inside_cseq = request.cseq
+                leg.inside_uri = plan.masked
+                leg.outside_flow = client.flow
+            shared.legs.add(leg)
+            client.legs.append(leg)
+        if target:
+            routes = reversed_routes(message.values(RECORD_ROUTE))
+            if plan.to_node:
+                leg.inside_target, leg.inside_token, leg.inside_routes = target, hide.token, routes
+            else:
+                leg.outside_target, leg.outside_routes = target, routes
+                leg.outside_token = hide.token
+        if message.status >= 200:
+            shared.legs.confirm(leg)
+
+

@@ -1,0 +1,377 @@
+"""The engine: five verbs, and the order in which a message is looked at.
+
+``receive`` (a message came), ``next_deadline``, ``expire`` (the deadline passed),
+``route_changed``, ``take`` (what is to be sent).  Beside them the shell pushes what it learnt:
+``lost``, ``trunk_resolved``, ``node_flows``; and control asks for probes.  The engine never
+waits, sleeps or looks at a clock; ``now`` is the monotonic clock in seconds.
+
+*Their* errors end here and nowhere else: a Malformed or a Refusal becomes a SIP status, Garbage
+becomes silence, each under its name in ``counters``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sipfront.sip import via as via_header
+from sipfront.sip.errors import Garbage, Malformed, SipError
+from sipfront.sip.headers import MAX_FORWARDS, PROXY_REQUIRE, VIA
+from sipfront.sip.message import Message, scan
+from sipfront.sip.params import split
+from sipfront.sip.reply import reply
+from sipfront.sip.uri import Uri
+from sipfront.sip.via import Via
+from sipfront.stack import local
+from sipfront.stack.flows import OUTSIDE, STRANGER, Flow, Flows
+from sipfront.stack.notices import Notice, Rejected
+from sipfront.stack.policy import may_start
+from sipfront.stack.proxy import Proxy
+from sipfront.stack.route import NodeState, Route
+from sipfront.stack.routing import Plan, Router, aor_of
+from sipfront.stack.settings import Settings
+from sipfront.stack.shared import Refusal, Shared
+from sipfront.stack.transaction import ACCEPTED, COMPLETED, CONFIRMED, ClientTx
+
+_COOKIE = b"z9hG4bK"
+_SIP = (b"sip", b"sips")
+#: Request-URI schemes that a front forwards; the nodes know what to do with a number.
+_FORWARDED = (b"sip", b"sips", b"tel", b"urn")
+
+
+class Engine:
+    """The front without its sockets."""
+
+    def __init__(self, settings: Settings, flows: Flows, entropy: Callable[[int], bytes]) -> None:
+        self.shared = Shared(settings, flows, entropy)
+        self._router = Router(self.shared)
+        self._proxy = Proxy(self.shared)
+        self._layer = self._proxy.layer
+        self.counters = self.shared.counters
+        self._probes = 0
+
+    # -- the verbs -----------------------------------------------------------------------------
+
+    def receive(self, data: bytes, flow: Flow, now: float) -> None:
+        """One whole SIP message came in by ``flow``."""
+        node = flow.node
+        shared = self.shared
+        if node >= 0:
+            link = shared.pair.links[node]
+            if link.spoke(now):
+                self._proxy.spoke(link, now)
+        elif node == STRANGER:
+            shared.count("stranger on an inside address")
+            return
+        try:
+            message = scan(data)
+        except Garbage as error:
+            shared.count("garbage: " + error.reason)
+            return
+        except Malformed as error:
+            self._malformed(error, flow, now)
+            return
+        if message.status:
+            self._response(message, flow, now)
+        else:
+            self._request(message, flow, now)
+
+    def next_deadline(self) -> float | None:
+        """When :meth:`expire` has something to do, at the earliest."""
+        return self._layer.timers.next_deadline()
+
+    def expire(self, now: float) -> None:
+        """A deadline passed."""
+        self._layer.expire(now)
+
+    def route_changed(self, route: Route, now: float) -> None:
+        """Control decided something."""
+        self._proxy.route_changed(route, now)
+
+    def take(self) -> list[tuple[Flow, bytes]]:
+        """What is to be sent, in order."""
+        outbox = self._layer.outbox
+        self._layer.outbox = []
+        return outbox
+
+    # -- pushes --------------------------------------------------------------------------------
+
+    def lost(self, flow: Flow, now: float, why: str) -> None:
+        """A send by ``flow`` was refused, or its connection ended or could not be made."""
+        self._proxy.lost(flow, now, why)
+
+    def trunk_resolved(self, name: str, flows: tuple[Flow, ...], now: float) -> None:
+        """The ways to a trunk, in order of preference (RFC 3263)."""
+        self.shared.trunk_flows[name] = flows
+
+    def node_flows(self, node: int, flows: tuple[Flow, ...]) -> None:
+        """The inside flows to a node: (local, remote), or one for both."""
+        self.shared.pair.links[node].flows = flows
+
+    def probe(self, node: int, probe: int, now: float, kind: str = "options") -> None:
+        """Send one OPTIONS, or one BYE of no dialog, without retransmission."""
+        shared = self.shared
+        link = shared.pair.links[node]
+        if not link.flows:
+            return
+        flow = link.flows[0]
+        target = shared.settings.nodes[node]
+        branch = _COOKIE + shared.fresh()
+        via = b"%b;branch=%b;rport" % (flow.listener.via, branch)
+        uri = b"sip:%b:%d" % (target.host, target.port)
+        method = b"BYE" if kind == "bye" else b"OPTIONS"
+        self._probes += 1
+        data = local.probe(method, uri, via, shared.fresh(), self._probes, (b"sipfront", b""))
+        client = ClientTx(branch, data, flow, node, False, None, now)
+        client.probe = probe
+        self._layer.open_client(client, now)
+        client.resend_at = 0.0
+        self._layer.timers.start(client, 1, 4.0, now)
+
+    @property
+    def heard(self) -> list[float]:
+        """Per node: when anything was last received from it (0.0: never)."""
+        return [link.heard for link in self.shared.pair.links]
+
+    def notices(self) -> list[Notice]:
+        """What there is to tell, oldest first."""
+        notices = self.shared.notices
+        self.shared.notices = []
+        return notices
+
+    # -- responses -----------------------------------------------------------------------------
+
+    def _response(self, message: Message, flow: Flow, now: float) -> None:
+        """RFC 3261 18.1.2, 17.1.3: the top Via is ours and names the branch."""
+        value = message.value(VIA) or b""
+        at = value.find(b"branch=")
+        branch = value[at + 7 :].partition(b";")[0].partition(b",")[0].strip() if at > 0 else b""
+        if message.cseq_method == b"CANCEL":
+            branch += b"C"
+        client = self._layer.clients.get(branch)
+        if client is None:
+            self.shared.count("response without a transaction")
+            return
+        if client.flow.node != flow.node:
+            self.shared.count("response from the wrong side")
+            return
+        self._layer.respond(client, message, now)
+
+    # -- requests ------------------------------------------------------------------------------
+
+    def _request(self, message: Message, flow: Flow, now: float) -> None:
+        try:
+            via = self._top_via(message)
+        except Malformed as error:
+            error.message = message
+            self._malformed(error, flow, now)
+            return
+        method = message.method
+        key = self._key(message, via, flow, b"INVITE" if method == b"ACK" else method)
+        server = self._layer.servers.get(key)
+        if method == b"ACK":
+            if server is not None and server.state in (COMPLETED, CONFIRMED):
+                self._layer.acknowledged(server, now)
+            else:
+                self._ack(message, flow, now)
+            return
+        if server is not None:
+            self._layer.again(server, now)
+            return
+        shared = self.shared
+        reply_flow, vias = self._vias(message, via, flow)
+        if len(self._layer.servers) >= shared.settings.limits.transactions:
+            shared.count("too many transactions")
+            self._stateless(message, reply_flow, vias, 503, b"Retry-After: 5\r\n")
+            return
+        server = self._layer.open_server(key, message, reply_flow, vias, now)
+        if method == b"CANCEL":
+            self._cancel(message, via, flow, now)
+            found = self._layer.servers.get(self._key(message, via, flow, b"INVITE"))
+            self._proxy.refuse(server, 200 if found is not None else 481, now)
+            return
+        try:
+            plan = self._plan(message, flow, now)
+        except Refusal as refusal:
+            self._refused(message, flow, refusal, now)
+            if method == b"OPTIONS" and refusal.status == 480 and flow.node >= 0:
+                self._layer.close_server(server)  # any answer would say "reachable" to Asterisk
+                return
+            self._proxy.refuse(server, refusal.status, now, refusal.extra)
+            return
+        except SipError as error:
+            shared.count("malformed: " + error.reason)
+            self._proxy.refuse(server, getattr(error, "status", 400), now)
+            return
+        self._proxy.start(server, plan, now)
+
+    def _plan(self, message: Message, flow: Flow, now: float) -> Plan:
+        """The checks of RFC 3261 16.3, then where it goes."""
+        shared = self.shared
+        method = message.method
+        inside = flow.node >= 0
+        uri = Uri.parse(message.uri)
+        if uri.scheme not in _FORWARDED:
+            raise Refusal(416, "unknown scheme")
+        if uri.headers:
+            raise Malformed("headers in the Request-URI")  # 19.1.1 table 1
+        if uri.scheme in _SIP and uri.user is None and uri.host_key in shared.own_hosts:
+            if method == b"OPTIONS" and not message.to_tag:
+                serves = any(state == NodeState.UP for state in shared.pair.route.states)
+                raise Refusal(200 if inside or serves else 503, "asked ourselves")
+        hops = message.value(MAX_FORWARDS)
+        if hops is not None and int(hops) == 0:
+            raise Refusal(483, "too many hops")
+        self._loop(message)
+        required = message.values(PROXY_REQUIRE)
+        if required:
+            raise Refusal(
+                420, "unknown Proxy-Require", b"Unsupported: %b\r\n" % b", ".join(required)
+            )
+        if inside:
+            plan = self._router.from_node(message, flow, uri, now)
+            may_start(shared, flow.node, message, plan)
+            return plan
+        if shared.guard.banned(flow.host, now) and not message.to_tag:
+            if not self._router.emergency(uri) and self._router.trunk_of(flow.host) is None:
+                raise Refusal(403, "banned")
+        plan = self._router.from_outside(message, flow, uri, now)
+        if method == b"REGISTER":
+            plan.aor = aor_of(message, shared)
+            if shared.guard.banned("aor " + plan.aor.decode("utf-8", "replace"), now):
+                raise Refusal(403, "banned")
+            plan.registration = shared.registrar.read(message, plan.aor, flow, now)
+        return plan
+
+    def _loop(self, message: Message) -> None:
+        """RFC 5393 4.2: our own Via below, for the same Request-URI, is a loop.
+
+        A branch of ours that is still under way says exactly what was sent.
+        """
+        via_lines = message.lines(VIA)
+        for listener in self.shared.flows.listeners:
+            at = via_lines.find(b" " + listener.contact + b";branch=")
+            if at < 0:
+                continue
+            start = via_lines.find(b"branch=", at) + 7
+            branch = via_lines[start : start + len(_COOKIE) + 16]
+            client = self._layer.clients.get(branch)
+            if client is not None and client.sent.split(b" ", 2)[1] == message.uri:
+                raise Refusal(482, "loop")
+
+    def _ack(self, message: Message, flow: Flow, now: float) -> None:
+        """The ACK of a 2xx; one that leads nowhere is dropped (RFC 3261 17.1.1.3)."""
+        try:
+            uri = Uri.parse(message.uri)
+            if flow.node >= 0:
+                plan = self._router.from_node(message, flow, uri, now)
+            else:
+                plan = self._router.from_outside(message, flow, uri, now)
+            if plan.leg is None:
+                raise Refusal(481, "no dialog")
+        except (Refusal, SipError):
+            self.shared.count("stray ACK")
+            return
+        hops = message.value(MAX_FORWARDS)
+        if hops is not None and int(hops) == 0:
+            return
+        self._proxy.acknowledge(plan, message, flow, now)
+
+    def _cancel(self, message: Message, via: Via, flow: Flow, now: float) -> None:
+        server = self._layer.servers.get(self._key(message, via, flow, b"INVITE"))
+        if server is not None and server.state != ACCEPTED:
+            self._proxy.cancel(server, message, now)
+
+    # -- Via -----------------------------------------------------------------------------------
+
+    def _top_via(self, message: Message) -> Via:
+        field = message.field(VIA)
+        if field is None:
+            raise Garbage("no Via")
+        value = message.value(VIA) or b""
+        start, end = split(value)[0]
+        return via_header.parse(value[start:end])
+
+    def _vias(self, message: Message, via: Via, flow: Flow) -> tuple[Flow, bytes]:
+        """Where answers go, and the Via lines that they carry (RFC 3261 18.2, RFC 3581)."""
+        lines = []
+        top = True
+        for value in message.values(VIA):
+            if top:
+                top = False
+                spans = split(value)
+                rest = value[spans[0][1] :]
+                stamped = via.stamped(flow.host.encode(), flow.port)
+                lines.append(b"Via: %b%b\r\n" % (stamped, rest))
+            else:
+                lines.append(b"Via: %b\r\n" % value)
+        vias = b"".join(lines)
+        if flow.reliable or via.param(b"rport") is not None:
+            return flow, vias
+        host = via.host.decode("ascii", "replace").strip("[]")
+        if host == flow.host and (via.port or 5060) != flow.port and flow.node == OUTSIDE:
+            # Asked without rport by somebody who is not behind NAT: to the port that it names.
+            return self.shared.flows.udp(flow.listener, flow.host, via.port or 5060), vias
+        return flow, vias
+
+    def _key(self, message: Message, via: Via, flow: Flow, method: bytes) -> bytes:
+        """RFC 3261 17.2.3; without the cookie the rules of RFC 2543 apply."""
+        if method == b"CANCEL":
+            method = b"CANCEL"
+        side = b"%d" % flow.node
+        if via.branch[:7] == _COOKIE and len(via.branch) > 7:
+            port = via.port or 0
+            return b"%b %b %b:%d %b" % (side, via.branch, via.host.lower(), port, method)
+        return b"\0".join(
+            (
+                side,
+                message.uri,
+                message.from_tag,
+                message.call_id,
+                b"%d" % message.cseq,
+                via.host,
+                via.params,
+                method,
+            )
+        )
+
+    # -- refusing ------------------------------------------------------------------------------
+
+    def _refused(self, message: Message, flow: Flow, refusal: Refusal, now: float) -> None:
+        shared = self.shared
+        shared.count("refused: " + refusal.reason)
+        if flow.node < 0 and refusal.status == 403:
+            shared.tell(
+                Rejected(
+                    now,
+                    flow.host,
+                    flow.port,
+                    flow.listener.transport.name,
+                    refusal.reason,
+                    "",
+                    message.method.decode("ascii", "replace"),
+                    refusal.reason == "banned",
+                )
+            )
+
+    def _malformed(self, error: Malformed, flow: Flow, now: float) -> None:
+        """400 and its kin, without a transaction (RFC 3261 8.2.7)."""
+        shared = self.shared
+        shared.count("malformed: " + error.reason)
+        message = error.message
+        if message is None or message.method == b"ACK" or message.status:
+            return
+        try:
+            reply_flow, vias = self._vias(message, self._top_via(message), flow)
+        except SipError:
+            return  # not even the way back can be read
+        self._stateless(message, reply_flow, vias, error.status)
+
+    def _stateless(
+        self, message: Message, flow: Flow, vias: bytes, status: int, extra: bytes = b""
+    ) -> None:
+        tag = self.shared.fresh()
+        data = reply(message, status, vias=vias, to_tag=tag, extra=extra)
+        self._layer.outbox.append((flow, data))
+
+
+__all__ = ["Engine", "Route"]

@@ -1,0 +1,30 @@
+"""What each node may start, by its standing (design, section 4)."""
+
+from __future__ import annotations
+
+from sipfront.sip.message import Message
+from sipfront.stack.route import Standing
+from sipfront.stack.routing import TO_NODE_REFUSED, Plan
+from sipfront.stack.shared import Refusal, Shared
+
+
+def may_start(shared: Shared, node: int, message: Message, plan: Plan) -> None:
+    """Whether a node may send this request outside; raises Refusal when not."""
+    standing = shared.pair.route.standings[node]
+    if standing == Standing.ACTIVE or plan.leg is not None and standing != Standing.FENCED:
+        return
+    if standing == Standing.FENCED:
+        status = 481 if message.to_tag else 503
+        raise Refusal(status, "node is fenced", b"" if message.to_tag else TO_NODE_REFUSED)
+    if message.method == b"OPTIONS" and plan.targets and plan.targets[0].binding is not None:
+        return  # qualify: what it learns it will need after the failover
+    link = shared.pair.links[node]
+    if standing == Standing.DRAINING:
+        if shared.legs.owned[node] > 0 or link.pending:
+            return
+        raise Refusal(503, "node is draining", TO_NODE_REFUSED)
+    if message.method == b"INVITE":
+        if len(link.started) < len(link.hedged):
+            return
+        raise Refusal(503, "standby starts no calls", TO_NODE_REFUSED)
+    raise Refusal(503, "standby starts nothing", TO_NODE_REFUSED)

@@ -1,0 +1,416 @@
+"""Where a request goes: the rules of the design's section 4, first match wins.
+
+From outside: (1) a To-tag leads to the dialog's owner; (2) Replaces, Join and Target-Dialog to the
+owner of the dialog that they name; (3) credentials to the node that issued their nonce; (4) all
+else to the active node.  From a node: to a dialog's far side, to the phone behind a binding token,
+to the bindings of one of our AORs, to a trunk; never anywhere else, whatever Request-URI, Route,
+Contact, Via or maddr say.
+
+The outcome is a :class:`Plan`, or a :class:`~sipfront.stack.shared.Refusal`.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+
+from sipfront.sip import address
+from sipfront.sip.errors import Malformed
+from sipfront.sip.headers import (
+    AUTHORIZATION,
+    JOIN,
+    PROXY_AUTHORIZATION,
+    REPLACES,
+    TARGET_DIALOG,
+    TO,
+)
+from sipfront.sip.message import Message
+from sipfront.sip.uri import Uri
+from sipfront.stack.bindings import Binding
+from sipfront.stack.dialog import Leg
+from sipfront.stack.flows import VIA_NAME, Flow
+from sipfront.stack.forward import routed
+from sipfront.stack.guard import nonce_of
+from sipfront.stack.hiding import BINDING, NAMED, PARAM, NodeTarget, OutsideTarget
+from sipfront.stack.registrar import Registration
+from sipfront.stack.route import NodeState, Standing
+from sipfront.stack.settings import Network, Trunk
+from sipfront.stack.shared import Refusal, Shared
+
+#: A policy refusal towards a node: never 403 or 404, Asterisk stops a trunk for ever on those.
+TO_NODE_REFUSED = b"Retry-After: 7\r\n"
+
+#: Methods that make a dialog when they have no To-tag.
+DIALOG_METHODS = frozenset((b"INVITE", b"SUBSCRIBE", b"REFER", b"NOTIFY"))
+
+
+class Target:
+    """One place outside that a request is sent to."""
+
+    __slots__ = ("binding", "flow", "routes", "uri")
+
+    def __init__(
+        self, uri: bytes, flow: Flow, binding: Binding | None = None, routes: bytes = b""
+    ) -> None:
+        self.uri = uri
+        self.flow = flow
+        self.binding = binding
+        self.routes = routes
+
+
+class Plan:
+    """What is to be done with one request.
+
+    To a node: ``node`` is the owner or the one that credentials lead to, None for the active one;
+    ``uri`` and ``routes`` only in a dialog.  To the outside: ``targets``.
+    """
+
+    __slots__ = (
+        "aor",
+        "attempts",
+        "correlation",
+        "emergency",
+        "extra",
+        "leg",
+        "local",
+        "masked",
+        "node",
+        "overflowed",
+        "registration",
+        "routes",
+        "targets",
+        "to_node",
+        "trunk",
+        "uri",
+    )
+
+    def __init__(self, *, to_node: bool) -> None:
+        self.to_node = to_node
+        self.node: int | None = None
+        self.leg: Leg | None = None
+        self.uri = b""
+        self.routes = b""
+        self.targets: list[Target] = []
+        self.extra = b""
+        self.trunk = ""
+        self.local = False
+        self.masked = b""
+        self.registration: Registration | None = None
+        self.emergency = False
+        self.attempts = 0
+        self.aor = b""
+        self.overflowed = False
+        self.correlation = b""
+
+
+class Router:
+    """Reads requests and makes plans."""
+
+    def __init__(self, shared: Shared) -> None:
+        self._shared = shared
+        self._sources: list[tuple[Network, Trunk]] = [
+            (network, trunk) for trunk in shared.settings.trunks for network in trunk.sources
+        ]
+        self._known: dict[str, tuple[bool, Trunk | None]] = {}
+
+    # -- from outside --------------------------------------------------------------------------
+
+    def from_outside(self, message: Message, flow: Flow, uri: Uri, now: float) -> Plan:
+        """The plan for a request of a phone or trunk."""
+        plan = Plan(to_node=True)
+        local, trunk = self._who(flow.host)
+        plan.local = local
+        plan.trunk = trunk.name if trunk is not None else ""
+        plan.extra = self._source(flow, trunk)
+        if message.to_tag:
+            self._in_dialog_to_node(plan, message, flow, uri)
+            return plan
+        shared = self._shared
+        token = uri.param(PARAM)
+        if token is not None:
+            self._by_token(plan, token, uri)
+        if plan.node is None:
+            if uri.host and uri.host_key not in shared.domains and uri.host_key not in (
+                shared.own_hosts
+            ):
+                raise Refusal(403, "relay denied")
+            plan.uri = b""
+        plan.emergency = message.method == b"INVITE" and self.emergency(uri)
+        owner = self._named_dialog(message)
+        if owner is not None:
+            plan.node = owner
+        elif plan.node is None:
+            plan.node = self._issuer(message, now)
+        return plan
+
+    def emergency(self, uri: Uri) -> bool:
+        """Whether this is an emergency call (configured numbers, RFC 5031)."""
+        if uri.scheme == b"urn":
+            return uri.opaque.lower().startswith(b"service:sos")
+        return uri.user in self._shared.settings.emergency
+
+    def trunk_of(self, host: str) -> Trunk | None:
+        """The trunk that sends from this address."""
+        return self._who(host)[1]
+
+    def _who(self, host: str) -> tuple[bool, Trunk | None]:
+        known = self._known.get(host)
+        if known is None:
+            if len(self._known) > 100_000:
+                self._known.clear()
+            source = ip_address(host)
+            local = any(source in net for net in self._shared.settings.local_networks)
+            trunk = next((trunk for net, trunk in self._sources if source in net), None)
+            known = self._known[host] = (local, trunk)
+        return known
+
+    def _source(self, flow: Flow, trunk: Trunk | None) -> bytes:
+        """What only we may say, and what a node cannot see any more."""
+        host = f"[{flow.host}]" if ":" in flow.host else flow.host
+        name = VIA_NAME[flow.listener.transport].decode().lower()
+        line = f"X-Sipfront-Source: {host}:{flow.port};transport={name}\r\n"
+        if trunk is not None:
+            line += f"X-Sipfront-Trunk: {trunk.name}\r\n"
+        return line.encode()
+
+    def _in_dialog_to_node(self, plan: Plan, message: Message, flow: Flow, uri: Uri) -> None:
+        shared = self._shared
+        token = uri.param(PARAM)
+        leg = shared.legs.find(message.call_id, message.from_tag, message.to_tag)
+        if leg is not None:
+            if token is not None and token != leg.inside_token:
+                self._check(token)
+            plan.leg = leg
+            plan.node = leg.owner
+            target = leg.inside_target or uri.raw
+            plan.uri, plan.routes = routed(target, leg.inside_routes)
+            if leg.outside_flow is not flow and (token is not None or flow.reliable):
+                leg.outside_flow = flow  # the phone moved: it is reached where it speaks from
+            if message.cseq > leg.outside_cseq:
+                leg.outside_cseq = message.cseq
+            return
+        if token is not None:
+            self._by_token(plan, token, uri)
+        if plan.node is None:
+            raise Refusal(481, "no such dialog")
+        leg = Leg(message.call_id, message.from_tag, message.to_tag, plan.node)
+        leg.outside_flow = flow
+        leg.inside_target = plan.uri
+        leg.inside_token = token or b""
+        leg.epoch = shared.pair.route.epoch
+        leg.kind = b"" if message.method in (b"BYE", b"ACK") else message.method
+        if message.method not in (b"ACK", b"BYE"):
+            shared.legs.add(leg)
+            shared.legs.confirm(leg)
+        plan.leg = leg
+
+    def _check(self, token: bytes) -> None:
+        """A token that is not the dialog's must at least be ours."""
+        shared = self._shared
+        if shared.tokens.open(token) is None and not shared.tokens.genuine(token):
+            if shared.bindings.get(token) is None:
+                raise Refusal(403, "forged token")
+
+    def _by_token(self, plan: Plan, token: bytes, uri: Uri) -> None:
+        """A node behind a token of ours, as its target."""
+        shared = self._shared
+        token = token.lower()
+        if token[:1] == NAMED:
+            named = shared.named.get(token)
+            if named is not None and named.flow is None:
+                plan.node = named.node
+                plan.uri = named.target
+            elif not shared.tokens.genuine(token):
+                raise Refusal(403, "forged token")
+            return
+        if token[:1] == BINDING:
+            return
+        opened = shared.tokens.open(token)
+        if opened is None:
+            raise Refusal(403, "forged token")
+        if isinstance(opened, NodeTarget) and opened.node < len(shared.settings.nodes):
+            plan.node = opened.node
+            plan.uri = restored(uri, opened.host, opened.port)
+
+    def _named_dialog(self, message: Message) -> int | None:
+        """The owner of the dialog that Replaces, Join or Target-Dialog names."""
+        for hid in (REPLACES, JOIN, TARGET_DIALOG):
+            value = message.value(hid)
+            if value is None:
+                continue
+            call_id, _, rest = value.partition(b";")
+            tags: dict[bytes, bytes] = {}
+            for piece in rest.split(b";"):
+                name, _, text = piece.partition(b"=")
+                tags[name.strip().lower()] = text.strip()
+            to_tag = tags.get(b"to-tag", tags.get(b"remote-tag", b""))
+            from_tag = tags.get(b"from-tag", tags.get(b"local-tag", b""))
+            legs = self._shared.legs
+            leg = legs.find(call_id.strip(), from_tag, to_tag) or legs.find(
+                call_id.strip(), to_tag, from_tag
+            )
+            if leg is not None:
+                return leg.owner
+        return None
+
+    def _issuer(self, message: Message, now: float) -> int | None:
+        """The node that issued the nonce of the credentials, unless it may take nothing new."""
+        value = message.value(AUTHORIZATION) or message.value(PROXY_AUTHORIZATION)
+        if value is None:
+            return None
+        node = self._shared.nonces.issuer(nonce_of(value), now)
+        if node is None or node < 0:
+            return None
+        route = self._shared.pair.route
+        if route.states[node] == NodeState.DOWN or route.standings[node] == Standing.FENCED:
+            return None
+        return node
+
+    # -- from a node ---------------------------------------------------------------------------
+
+    def from_node(self, message: Message, flow: Flow, uri: Uri, now: float) -> Plan:
+        """The plan for a request of a node."""
+        plan = Plan(to_node=False)
+        token = uri.param(PARAM)
+        if message.to_tag:
+            self._in_dialog_to_outside(plan, message, flow, uri, token)
+            return plan
+        shared = self._shared
+        if token is not None:
+            token = token.lower()
+            binding = shared.bindings.get(token)
+            if binding is not None:
+                self._to_bindings(plan, [binding], now)
+                return plan
+            if token[:1] == BINDING:
+                raise Refusal(480, "binding unknown")
+            target = self._outside_of(token, uri)
+            if target is not None:  # REFER, MESSAGE or NOTIFY to a party of a call
+                plan.targets.append(target)
+                return plan
+        trunk = self._trunk_asked(message, uri)
+        if trunk is not None:
+            self._to_trunk(plan, trunk, uri)
+            return plan
+        if uri.user is not None and uri.host_key in shared.own_hosts:
+            bindings = shared.bindings.of_user(uri.user, now)
+            self._to_bindings(plan, bindings, now)
+            return plan
+        if uri.user is not None and uri.host_key in shared.domains:
+            self._to_bindings(plan, shared.bindings.of(uri.key(), now), now)
+            return plan
+        raise Refusal(503, "no relay for nodes", TO_NODE_REFUSED)
+
+    def _in_dialog_to_outside(
+        self, plan: Plan, message: Message, flow: Flow, uri: Uri, token: bytes | None
+    ) -> None:
+        shared = self._shared
+        leg = shared.legs.find(message.call_id, message.to_tag, message.from_tag)
+        if leg is not None:
+            if shared.pair.route.standings[flow.node] == Standing.FENCED:
+                raise Refusal(481, "dialog of a fenced node")
+            plan.leg = leg
+            out = leg.outside_flow
+            if out is None:
+                raise Refusal(481, "no such dialog")
+            if not out.open:
+                out = shared.flows.find(out.listener.index, out.host, out.port) or out
+            if not out.open:
+                raise Refusal(480, "flow gone")
+            target, routes = routed(leg.outside_target or uri.raw, leg.outside_routes)
+            plan.targets.append(Target(target, out, None, routes))
+            leg.inside_flow = flow
+            if message.cseq > leg.inside_cseq:
+                leg.inside_cseq = message.cseq
+            return
+        found = self._outside_of(token.lower(), uri) if token is not None else None
+        if found is None and token is not None:
+            binding = shared.bindings.get(token.lower())
+            if binding is not None:
+                self._to_bindings(plan, [binding], 0.0)
+                found = plan.targets.pop()
+        if found is None:
+            raise Refusal(481, "no such dialog")
+        leg = Leg(message.call_id, message.to_tag, message.from_tag, flow.node)
+        leg.by_outside = False
+        leg.outside_flow = found.flow
+        leg.outside_target = found.uri
+        leg.outside_token = token or b""
+        leg.inside_flow = flow
+        leg.epoch = shared.pair.route.epoch
+        if message.method not in (b"ACK", b"BYE"):
+            leg.kind = b"SUBSCRIBE" if message.method == b"NOTIFY" else message.method
+            shared.legs.add(leg)
+            shared.legs.confirm(leg)
+        plan.leg = leg
+        plan.targets.append(found)
+
+    def _outside_of(self, token: bytes, uri: Uri) -> Target | None:
+        """The outside party behind a dialog or named token."""
+        shared = self._shared
+        if token[:1] == NAMED:
+            named = shared.named.get(token)
+            if named is None or named.flow is None:
+                return None
+            return Target(named.target, named.flow)
+        opened = shared.tokens.open(token)
+        if not isinstance(opened, OutsideTarget):
+            return None
+        flow = shared.flows.find(opened.listener, opened.host, opened.port)
+        if flow is None:
+            raise Refusal(480, "flow gone")
+        return Target(restored(uri, opened.target_host, opened.target_port), flow)
+
+    def _to_bindings(self, plan: Plan, bindings: list[Binding], now: float) -> None:
+        """Every binding that is alive and reachable; none of them is 480 (RFC 3261 16.5)."""
+        for binding in bindings[: self._shared.settings.limits.forks]:
+            if binding.expires > now and binding.flow.open:
+                uri = binding.contact.partition(b"?")[0]
+                plan.targets.append(Target(uri, binding.flow, binding))
+                plan.aor = binding.aor
+        if not plan.targets:
+            raise Refusal(480, "no binding reachable")
+
+    def _trunk_asked(self, message: Message, uri: Uri) -> Trunk | None:
+        """The trunk that a node wants: by our header, else by the Request-URI's host."""
+        names = message.named(b"x-sipfront-trunk")
+        if names:
+            wanted = names[0].decode("ascii", "replace")
+            for trunk in self._shared.settings.trunks:
+                if trunk.name == wanted:
+                    return trunk
+            raise Refusal(503, "unknown trunk", TO_NODE_REFUSED)
+        for trunk in self._shared.settings.trunks:
+            if trunk.host.lower() == uri.host_key and (uri.port or 5060) == trunk.port:
+                return trunk
+        return None
+
+    def _to_trunk(self, plan: Plan, trunk: Trunk, uri: Uri) -> None:
+        flows = self._shared.trunk_flows.get(trunk.name, ())
+        if not flows:
+            raise Refusal(503, "trunk not resolved", TO_NODE_REFUSED)
+        host = trunk.host if trunk.port == 5060 else b"%b:%d" % (trunk.host, trunk.port)
+        clean = uri.without(b"transport", b"maddr", b"ttl", b"method", PARAM)
+        params = b";" + clean.params if clean.params else b""
+        user = b"%b@" % uri.user if uri.user else b""
+        plan.trunk = trunk.name
+        plan.targets.append(Target(b"sip:%b%b%b" % (user, host, params), flows[0]))
+
+
+def restored(uri: Uri, host: str, port: int) -> bytes:
+    """The far side's URI again: user and parameters came back, host and port are in the token."""
+    clean = uri.without(b"transport", b"maddr", PARAM)
+    shown = f"[{host}]" if ":" in host else host
+    user = b"%b@" % uri.user if uri.user else b""
+    params = b";" + clean.params if clean.params else b""
+    return b"sip:%b%b:%d%b" % (user, shown.encode(), port, params)
+
+
+def aor_of(message: Message, shared: Shared) -> bytes:
+    """The address-of-record of a REGISTER: its To, our own addresses being the domain."""
+    uri = Uri.parse(address.parse(message.value(TO) or b"").uri)
+    if uri.scheme not in (b"sip", b"sips"):
+        raise Malformed("unsupported scheme in To", 416)
+    user, at, host = uri.key().rpartition(b"@")
+    if host in shared.own_hosts:
+        return b"%b%b%b" % (user, at, shared.domain.lower())
+    return uri.key()

@@ -1,0 +1,112 @@
+"""What the parts of the engine share: tables, counters, fresh tokens.  No rule lives here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sipfront.stack.bindings import Bindings
+from sipfront.stack.dialog import Legs
+from sipfront.stack.flows import Flow, Flows, Listener
+from sipfront.stack.forward import Mask
+from sipfront.stack.guard import Guard, Nonces
+from sipfront.stack.hiding import Tokens
+from sipfront.stack.notices import Note, Notice
+from sipfront.stack.pair import Pair
+from sipfront.stack.registrar import Registrar
+from sipfront.stack.settings import Settings
+
+#: Notices that wait for the runtime at most; it takes them after every batch.
+MAX_NOTICES = 10_000
+#: Far sides that did not fit into a token, remembered at most.
+MAX_NAMED = 200_000
+#: What a front that has just started draws fresh octets in.
+_POOL = 4096
+
+
+class Named:
+    """The far side that a named token stands for."""
+
+    __slots__ = ("flow", "node", "target")
+
+    def __init__(self, node: int, flow: Flow | None, target: bytes) -> None:
+        self.node = node
+        self.flow = flow
+        self.target = target
+
+
+class Refusal(Exception):
+    """A request that is not forwarded: the answer, and the name under which it is counted."""
+
+    def __init__(self, status: int, reason: str, extra: bytes = b"") -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+        self.extra = extra
+
+
+class Shared:
+    """One of each table, and the few things that everybody asks."""
+
+    def __init__(self, settings: Settings, flows: Flows, entropy: Callable[[int], bytes]) -> None:
+        self.settings = settings
+        self.flows = flows
+        self.tokens = Tokens(settings.token_keys, settings.binding_key)
+        self.legs = Legs(settings.limits.dialogs, len(settings.nodes))
+        self.bindings = Bindings(settings.limits.bindings, settings.limits.contacts_per_aor)
+        self.registrar = Registrar(self.bindings, self.tokens, settings.wall_offset)
+        self.pair = Pair(len(settings.nodes), settings.timing)
+        self.guard = Guard(settings.limits)
+        self.nonces = Nonces()
+        self.named: dict[bytes, Named] = {}
+        self.trunk_flows: dict[str, tuple[Flow, ...]] = {}
+        self.counters: dict[str, int] = {}
+        self.notices: list[Notice] = []
+        self._entropy = entropy
+        self._pool = b""
+        self._at = 0
+        outside = [listener for listener in flows.listeners if not listener.inside]
+        inside = [listener for listener in flows.listeners if listener.inside]
+        #: (host, port) pairs and hosts that are this front
+        self.own_hosts = frozenset(listener.host.lower() for listener in flows.listeners)
+        self.inside_hosts = frozenset(listener.host.lower() for listener in inside)
+        self.domains = frozenset(domain.lower() for domain in settings.domains)
+        self.domain = settings.domains[0] if settings.domains else outside[0].host
+        betraying = {host for node in settings.nodes for host in node.hosts}
+        betraying |= self.inside_hosts - {listener.host.lower() for listener in outside}
+        self.mask = Mask.of(tuple(sorted(betraying)), self.domain)
+
+    def count(self, name: str) -> None:
+        """One more of what is counted under ``name``."""
+        self.counters[name] = self.counters.get(name, 0) + 1
+
+    def tell(self, notice: Notice) -> None:
+        """Something for the runtime; dropped and counted when nobody reads."""
+        if len(self.notices) < MAX_NOTICES:
+            self.notices.append(notice)
+        else:
+            self.count("notices dropped")
+
+    def note(self, now: float, event: str, call_id: bytes, detail: str = "") -> None:
+        """One log line about one message or call."""
+        self.tell(Note(now, event, call_id.decode("utf-8", "replace"), detail))
+
+    def fresh(self) -> bytes:
+        """Sixteen characters that nobody can guess."""
+        if self._at + 8 > len(self._pool):
+            self._pool = self._entropy(_POOL)
+            self._at = 0
+        self._at += 8
+        return self._pool[self._at - 8 : self._at].hex().encode()
+
+    def name(self, side: int, node: int, flow: Flow | None, target: bytes) -> bytes:
+        """A named token for what does not fit into a dialog token."""
+        where = b"%d" % flow.ident if flow is not None else b"%d" % node
+        token = self.tokens.named(side, where + b" " + target)
+        if token not in self.named and len(self.named) >= MAX_NAMED:
+            del self.named[next(iter(self.named))]
+        self.named[token] = Named(node, flow, target)
+        return token
+
+    def listener_to(self, flow: Flow) -> Listener:
+        """The address that the peer behind ``flow`` knows us by."""
+        return flow.listener
