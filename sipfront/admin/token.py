@@ -32,6 +32,9 @@ def read(path: Path) -> str:
         with path.open("rb") as file:
             mode = os.fstat(file.fileno()).st_mode
             raw = file.read(1024)
+    except FileNotFoundError:
+        text = f"there is no token file {path} (the front makes it at its first start)"
+        raise TokenError(text) from None
     except OSError as error:
         raise TokenError(f"the token file {path} cannot be read: {error.strerror}") from None
     if not stat.S_ISREG(mode):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from sipfront.config.model import Config, Trunk
-from sipfront.config.values import Advertised, Endpoint, address
+from sipfront.config.values import Advertised, Endpoint, PeerUri, address
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -144,8 +144,11 @@ def _two_insides(config: Config) -> Iterator[Finding]:
 def _certificates(config: Config) -> Iterator[Finding]:
     tls = config.front.tls
     where: Location = ("front", "tls")
-    needed = [listen.at for listen in config.front.listen if listen.at.transport == "tls"]
+    needed: list[Endpoint | PeerUri] = [
+        listen.at for listen in config.front.listen if listen.at.transport == "tls"
+    ]
     needed += [at for at in config.front.inside.addresses if at.transport == "tls"]
+    needed += [node.uri for node in config.nodes if node.uri.transport == "tls"]
     for name, path in (("certificate", tls.certificate), ("key", tls.key)):
         if path is None and needed:
             yield Finding((*where, name), f"is missing: {needed[0]} needs one")
@@ -216,6 +219,11 @@ def _pair(config: Config) -> Iterator[Finding]:
 def _nodes(config: Config) -> Iterator[Finding]:
     inside = config.front.inside
     own = [listen.at for listen in config.front.listen] + list(inside.addresses)
+    # The inside address serves every transport that it or a node names, all on its one port.
+    asked = {inside.local.transport, *(node.uri.transport for node in config.nodes)}
+    if {"tcp", "tls"} <= asked:
+        text = "one node by tcp and one by tls: both would come in at one port; use one of them"
+        yield Finding(("nodes",), text)
     for n, node in enumerate(config.nodes):
         where: Location = ("nodes", n, "uri")
         ip = address(node.uri.host)
@@ -223,12 +231,6 @@ def _nodes(config: Config) -> Iterator[Finding]:
             continue
         if ip.version != inside.local.version:
             text = f"is IPv{ip.version}, but front.inside is IPv{inside.local.version}"
-            yield Finding(where, text)
-        if node.uri.transport != inside.local.transport:
-            text = (
-                f"{node.name} speaks {node.uri.transport}, but front.inside is {inside.local}: "
-                "both sides need one transport"
-            )
             yield Finding(where, text)
         there = Endpoint(node.uri.transport, node.uri.host, node.uri.effective_port)
         for at in own:
@@ -272,14 +274,8 @@ def _overlaps(before: tuple[Trunk, ...], trunk: Trunk, where: Location) -> Itera
             if any(network.version == its.version and network == its for its in other.networks):
                 text = f"{network} is a source of {other.name} too: calls from there count as its"
                 yield Finding((*where, "sources"), text, warning=True)
-        twins = {trunk.uri.host, *trunk.match} & {other.uri.host, *other.match}
-        same = (trunk.uri.host, trunk.uri.effective_port) == (
-            other.uri.host,
-            other.uri.effective_port,
-        )
-        if twins and (same or twins - {trunk.uri.host, other.uri.host}):
-            host = min(twins)
-            text = f"{host} names {other.name} too: nodes must choose by X-Sipfront-Trunk"
+        if trunk.uri.host == other.uri.host:
+            text = f"{trunk.uri.host} is {other.name} too: nodes must choose by X-Sipfront-Trunk"
             yield Finding((*where, "uri"), text, warning=True)
 
 

@@ -20,7 +20,8 @@ KEYS = {
     "peers": "all peers are treated alike",
     "failover.window": "use failback: manual",
     "trunks[].two_early_dialogs": "all trunks are taken to understand two early dialogs",
-    "trunks[].credentials": "let the nodes register: register: node",
+    "trunks[].credentials": "the carrier must know the front by its address",
+    "trunks[].match": "nodes name the trunk by the host in its uri, or by X-Sipfront-Trunk",
     "leases": "one front decides alone",
 }
 
@@ -32,7 +33,10 @@ VALUES = {
         "nudge": "use static with a short phone_expiry",
     },
     "failover.failback": {"window": "use manual"},
-    "trunks[].register": {"front": "let the nodes register: register: node"},
+    "trunks[].register": {
+        "node": "the carrier must know the front by its address (register: none)",
+        "front": "the carrier must know the front by its address (register: none)",
+    },
     "store": {
         "sqlite": "use memory; dialogs survive a restart by their tokens",
         "redis": "use memory; dialogs survive a restart by their tokens",

@@ -184,15 +184,8 @@ class Trunk(Section):
     sources: tuple[NetworkValue, ...] = Field(
         (), description="the networks its calls come from; default: the address in uri"
     )
-    match: tuple[HostText, ...] = Field(
-        (), description="more hosts by which the nodes name it in a Request-URI"
-    )
-    register_: Annotated[Literal["node", "none"], BeforeValidator(later("trunks[].register"))] = (
-        Field(
-            "none",
-            alias="register",
-            description="node: the nodes register at it; none: nobody does",
-        )
+    register_: Annotated[Literal["none"], BeforeValidator(later("trunks[].register"))] = Field(
+        "none", alias="register", description="none: the carrier knows the front by its address"
     )
 
     @property
