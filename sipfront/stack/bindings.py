@@ -6,9 +6,12 @@ what it needs to carry requests to the phone and to show each side its own Conta
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from sipfront.stack.flows import Flow
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sipfront.stack.flows import Flow
 
 
 class Binding:

@@ -6,18 +6,22 @@ nothing is decided here.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from sipfront.sip.errors import Malformed
 from sipfront.sip.headers import FROM, RECORD_ROUTE, REFER_TO, TO
-from sipfront.sip.message import Edit, Message
 from sipfront.sip.uri import Uri
 from sipfront.stack import forward
 from sipfront.stack.dialog import Leg
-from sipfront.stack.flows import Flow, Listener
 from sipfront.stack.forward import contact_uri, reversed_routes
 from sipfront.stack.hiding import PARAM, literal
 from sipfront.stack.routing import DIALOG_METHODS, Plan, Target
-from sipfront.stack.shared import Shared
-from sipfront.stack.transaction import ClientTx, ServerTx
+
+if TYPE_CHECKING:
+    from sipfront.sip.message import Edit, Message
+    from sipfront.stack.flows import Flow, Listener
+    from sipfront.stack.shared import Shared
+    from sipfront.stack.transaction import ClientTx, ServerTx
 
 #: Methods whose Contact is a new remote target (RFC 3261 12.2, RFC 3311, 6665).
 TARGET_REFRESH = frozenset((b"INVITE", b"UPDATE", b"SUBSCRIBE", b"NOTIFY", b"REFER"))
@@ -49,6 +53,7 @@ class Hide:
         self.token = b""
 
     def __call__(self, raw: bytes) -> bytes:
+        """The URI that stands for ``raw`` on the other side."""
         try:
             uri = Uri.parse(raw)
         except Malformed:
@@ -93,7 +98,7 @@ class Builder:
     # -- requests ------------------------------------------------------------------------------
 
     def to_node(
-        self, message: Message, server: ServerTx | None, plan: Plan, node: int, flow: Flow, by: Flow
+        self, message: Message, plan: Plan, node: int, flow: Flow, by: Flow
     ) -> tuple[bytes, bytes]:
         """(branch, octets) of a request to a node; ``by`` is the flow that it came on."""
         shared = self._shared
@@ -215,7 +220,7 @@ class Builder:
         """The octets of an answer as it goes back, and what it teaches about its dialog."""
         shared = self._shared
         request = server.request
-        assert request is not None  # noqa: S101 - answers are passed while the request is held
+        assert request is not None
         edits: list[Edit] = []
         redirect = 300 <= message.status <= 399 or message.status == 485
         hide: Hide | None = None
@@ -325,5 +330,3 @@ class Builder:
                 leg.outside_token = hide.token
         if message.status >= 200:
             shared.legs.confirm(leg)
-
-

@@ -11,9 +11,12 @@ and the two legs stay apart.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from sipfront.stack.flows import Flow
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sipfront.stack.flows import Flow
 
 EARLY = 0
 CONFIRMED = 1

@@ -11,7 +11,7 @@ becomes silence, each under its name in ``counters``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from sipfront.sip import via as via_header
 from sipfront.sip.errors import Garbage, Malformed, SipError
@@ -20,7 +20,6 @@ from sipfront.sip.message import Message, scan
 from sipfront.sip.params import split
 from sipfront.sip.reply import reply
 from sipfront.sip.uri import Uri
-from sipfront.sip.via import Via
 from sipfront.stack import local
 from sipfront.stack.flows import OUTSIDE, STRANGER, Flow, Flows
 from sipfront.stack.notices import Notice, Rejected
@@ -28,12 +27,20 @@ from sipfront.stack.policy import may_start
 from sipfront.stack.proxy import Proxy
 from sipfront.stack.route import NodeState, Route
 from sipfront.stack.routing import Plan, Router, aor_of
-from sipfront.stack.settings import Settings
 from sipfront.stack.shared import Refusal, Shared
+from sipfront.stack.timers import UNTIL
 from sipfront.stack.transaction import ACCEPTED, COMPLETED, CONFIRMED, ClientTx
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sipfront.sip.via import Via
+    from sipfront.stack.settings import Settings
 
 _COOKIE = b"z9hG4bK"
 _SIP = (b"sip", b"sips")
+#: An answer to a probe that comes later than this is no answer.
+_PROBE_LIFE = 4.0
 #: Request-URI schemes that a front forwards; the nodes know what to do with a number.
 _FORWARDED = (b"sip", b"sips", b"tel", b"urn")
 
@@ -58,7 +65,7 @@ class Engine:
         if node >= 0:
             link = shared.pair.links[node]
             if link.spoke(now):
-                self._proxy.spoke(link, now)
+                self._proxy.spoke(now)
         elif node == STRANGER:
             shared.count("stranger on an inside address")
             return
@@ -68,7 +75,7 @@ class Engine:
             shared.count("garbage: " + error.reason)
             return
         except Malformed as error:
-            self._malformed(error, flow, now)
+            self._malformed(error, flow)
             return
         if message.status:
             self._response(message, flow, now)
@@ -97,9 +104,15 @@ class Engine:
 
     def lost(self, flow: Flow, now: float, why: str) -> None:
         """A send by ``flow`` was refused, or its connection ended or could not be made."""
-        self._proxy.lost(flow, now, why)
+        self.shared.count("lost: " + why)
+        self._proxy.lost(flow, now)
 
-    def trunk_resolved(self, name: str, flows: tuple[Flow, ...], now: float) -> None:
+    def trunk_resolved(
+        self,
+        name: str,
+        flows: tuple[Flow, ...],
+        now: float,  # noqa: ARG002 - every verb is told the time
+    ) -> None:
         """The ways to a trunk, in order of preference (RFC 3263)."""
         self.shared.trunk_flows[name] = flows
 
@@ -125,7 +138,7 @@ class Engine:
         client.probe = probe
         self._layer.open_client(client, now)
         client.resend_at = 0.0
-        self._layer.timers.start(client, 1, 4.0, now)
+        self._layer.timers.start(client, UNTIL, _PROBE_LIFE, now)
 
     @property
     def heard(self) -> list[float]:
@@ -163,7 +176,7 @@ class Engine:
             via = self._top_via(message)
         except Malformed as error:
             error.message = message
-            self._malformed(error, flow, now)
+            self._malformed(error, flow)
             return
         method = message.method
         key = self._key(message, via, flow, b"INVITE" if method == b"ACK" else method)
@@ -185,9 +198,10 @@ class Engine:
             return
         server = self._layer.open_server(key, message, reply_flow, vias, now)
         if method == b"CANCEL":
-            self._cancel(message, via, flow, now)
             found = self._layer.servers.get(self._key(message, via, flow, b"INVITE"))
             self._proxy.refuse(server, 200 if found is not None else 481, now)
+            if found is not None and found.state != ACCEPTED:
+                self._proxy.cancel(found, message, now)
             return
         try:
             plan = self._plan(message, flow, now)
@@ -274,12 +288,7 @@ class Engine:
         hops = message.value(MAX_FORWARDS)
         if hops is not None and int(hops) == 0:
             return
-        self._proxy.acknowledge(plan, message, flow, now)
-
-    def _cancel(self, message: Message, via: Via, flow: Flow, now: float) -> None:
-        server = self._layer.servers.get(self._key(message, via, flow, b"INVITE"))
-        if server is not None and server.state != ACCEPTED:
-            self._proxy.cancel(server, message, now)
+        self._proxy.acknowledge(plan, message, flow)
 
     # -- Via -----------------------------------------------------------------------------------
 
@@ -315,8 +324,6 @@ class Engine:
 
     def _key(self, message: Message, via: Via, flow: Flow, method: bytes) -> bytes:
         """RFC 3261 17.2.3; without the cookie the rules of RFC 2543 apply."""
-        if method == b"CANCEL":
-            method = b"CANCEL"
         side = b"%d" % flow.node
         if via.branch[:7] == _COOKIE and len(via.branch) > 7:
             port = via.port or 0
@@ -353,7 +360,7 @@ class Engine:
                 )
             )
 
-    def _malformed(self, error: Malformed, flow: Flow, now: float) -> None:
+    def _malformed(self, error: Malformed, flow: Flow) -> None:
         """400 and its kin, without a transaction (RFC 3261 8.2.7)."""
         shared = self.shared
         shared.count("malformed: " + error.reason)
@@ -372,6 +379,3 @@ class Engine:
         tag = self.shared.fresh()
         data = reply(message, status, vias=vias, to_tag=tag, extra=extra)
         self._layer.outbox.append((flow, data))
-
-
-__all__ = ["Engine", "Route"]

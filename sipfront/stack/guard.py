@@ -7,7 +7,10 @@ against the address-of-record; a 401 that says ``stale=true`` (RFC 7616 3.3) doe
 
 from __future__ import annotations
 
-from sipfront.stack.settings import Limits
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sipfront.stack.settings import Limits
 
 #: Nonces live 90 s here: Asterisk's 32 s, others' 60 s, and a retransmission.
 NONCE_LIFE = 90.0

@@ -17,8 +17,10 @@ from __future__ import annotations
 from hashlib import blake2b
 from hmac import compare_digest
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import TYPE_CHECKING
 
-from sipfront.stack.flows import Flow
+if TYPE_CHECKING:
+    from sipfront.stack.flows import Flow
 
 #: The URI parameter that carries a token.
 PARAM = b"sf"

@@ -6,12 +6,10 @@ It owns the transactions, their timers and the outbox, and tells the proxy core 
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from sipfront.sip.headers import CONTENT_LENGTH, CSEQ, FROM, MAX_FORWARDS, ROUTE, TO, VIA
 from sipfront.sip.message import Message, scan
-from sipfront.stack.flows import Flow
-from sipfront.stack.settings import Timing
 from sipfront.stack.timers import RESEND, UNTIL, Timed, Timers
 from sipfront.stack.transaction import (
     ACCEPTED,
@@ -47,6 +45,10 @@ from sipfront.stack.transaction import (
     ServerTx,
 )
 
+if TYPE_CHECKING:
+    from sipfront.stack.flows import Flow
+    from sipfront.stack.settings import Timing
+
 
 class Core(Protocol):
     """Who uses the transactions (RFC 3261 calls it the transaction user)."""
@@ -63,8 +65,9 @@ class Core(Protocol):
     def unanswered(self, client: ClientTx, now: float) -> None:
         """A request is about to be sent again."""
 
-    def waited(self, server: ServerTx, now: float) -> None:
-        """A timer of the core on a server transaction: 100 Trying, the end of parking."""
+    def waited(self, server: ServerTx, kind: int, now: float) -> None:
+        """A timer of the core on a server transaction: 100 Trying (RESEND), the end of parking
+        (UNTIL)."""
 
 
 class Transactions:
@@ -255,7 +258,7 @@ class Transactions:
             self._client(owner, event, None, now)
         elif isinstance(owner, ServerTx):
             if owner.state <= PROCEEDING:
-                self._core.waited(owner, now)  # not answered yet: the core's own timers
+                self._core.waited(owner, kind, now)  # not answered yet: the core's own timers
             else:
                 self._server(owner, event, b"", now)
 

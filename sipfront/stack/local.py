@@ -7,9 +7,7 @@ from sipfront.sip.message import Message, scan
 from sipfront.stack.forward import contact_uri, reversed_routes, routed
 
 
-def in_dialog(
-    sent: bytes, answer: Message, method: bytes, via: bytes, extra: bytes = b""
-) -> bytes:
+def in_dialog(sent: bytes, answer: Message, method: bytes, via: bytes, extra: bytes = b"") -> bytes:
     """ACK or BYE for the 2xx ``answer`` to the INVITE ``sent`` (RFC 3261 13.2.2.4, 15.1.1)."""
     request = scan(sent)
     target = contact_uri(answer) or request.uri
@@ -66,5 +64,3 @@ def _request(
         b"%b %b SIP/2.0\r\nVia: %b\r\n%bMax-Forwards: 70\r\nFrom: %b\r\nTo: %b\r\nCall-ID: %b\r\n"
         b"CSeq: %d %b\r\n%bContent-Length: 0\r\n\r\n"
     ) % (method, uri, via, route, sender, to, call_id, cseq, method, extra)
-
-

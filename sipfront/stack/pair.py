@@ -8,10 +8,14 @@ suspicion (hedging, parking) is in :mod:`sipfront.stack.proxy`; who carries traf
 
 from __future__ import annotations
 
-from sipfront.stack.flows import Flow
+from typing import TYPE_CHECKING
+
 from sipfront.stack.route import NodeState, Route, Standing
-from sipfront.stack.settings import Timing
-from sipfront.stack.transaction import ClientTx
+
+if TYPE_CHECKING:
+    from sipfront.stack.flows import Flow
+    from sipfront.stack.settings import Timing
+    from sipfront.stack.transaction import ClientTx
 
 #: First retransmissions, rounded up to these, so that the timer queues stay few.
 INTERVALS = (0.05, 0.1, 0.2, 0.5)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from sipfront.sip.message import Message
+from typing import TYPE_CHECKING
+
 from sipfront.stack.route import Standing
 from sipfront.stack.routing import TO_NODE_REFUSED, Plan
 from sipfront.stack.shared import Refusal, Shared
+
+if TYPE_CHECKING:
+    from sipfront.sip.message import Message
 
 
 def may_start(shared: Shared, node: int, message: Message, plan: Plan) -> None:
     """Whether a node may send this request outside; raises Refusal when not."""
     standing = shared.pair.route.standings[node]
-    if standing == Standing.ACTIVE or plan.leg is not None and standing != Standing.FENCED:
+    if standing == Standing.ACTIVE or (plan.leg is not None and standing != Standing.FENCED):
         return
     if standing == Standing.FENCED:
         status = 481 if message.to_tag else 503

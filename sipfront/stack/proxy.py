@@ -7,6 +7,8 @@ other request is parked, and a new route moves what is still unanswered (design,
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from sipfront.sip.headers import (
     AUTHORIZATION,
     JOIN,
@@ -19,7 +21,6 @@ from sipfront.sip.headers import (
     TARGET_DIALOG,
     WWW_AUTHENTICATE,
 )
-from sipfront.sip.message import Message
 from sipfront.sip.reply import reply
 from sipfront.stack import local
 from sipfront.stack.branches import Builder
@@ -28,12 +29,15 @@ from sipfront.stack.flows import OUTSIDE, Flow
 from sipfront.stack.guard import nonce_of
 from sipfront.stack.layer import Transactions, cancellation
 from sipfront.stack.notices import Answered, Overload, Refused, Rejected, Silent
-from sipfront.stack.pair import Link
 from sipfront.stack.route import NodeState, Route, Standing
-from sipfront.stack.routing import Plan, Target
-from sipfront.stack.shared import Shared
 from sipfront.stack.timers import UNTIL
 from sipfront.stack.transaction import PROCEEDING, TERMINATED, ClientTx, ServerTx
+
+if TYPE_CHECKING:
+    from sipfront.sip.message import Message
+    from sipfront.stack.pair import Link
+    from sipfront.stack.routing import Plan, Target
+    from sipfront.stack.shared import Shared
 
 _CHALLENGES = (401, 407)
 _COUNTED = (401, 403, 404, 407)
@@ -69,6 +73,7 @@ class Proxy:
         node = plan.node
         if node is None or (plan.leg is None and route.states[node] == NodeState.DOWN):
             node = route.active
+            plan.uri = b"" if plan.leg is None else plan.uri
         if plan.leg is not None and plan.node is not None and pair.down(plan.node):
             self._owner_dead(server, plan, now)
             return
@@ -101,7 +106,9 @@ class Proxy:
             return None
         if server.invite and plan.leg is None and not plan.correlation:
             plan.correlation = self._shared.fresh()
-        branch, data = self._builder.to_node(request, server, plan, node, flow, server.flow)
+        if server.invite and pair.route.standings[node] == Standing.STANDBY:
+            link.hedged.add(request.call_id)  # what the standby makes of it, it may start
+        branch, data = self._builder.to_node(request, plan, node, flow, server.flow)
         client = ClientTx(branch, data, flow, node, server.invite, server, now)
         server.branches.append(client)
         link.pending[branch] = client
@@ -126,7 +133,7 @@ class Proxy:
             if self._shared.pair.route.standings[node] == Standing.STANDBY:
                 self._shared.pair.links[node].started.add(server.request.call_id)
 
-    def acknowledge(self, plan: Plan, message: Message, flow: Flow, now: float) -> None:
+    def acknowledge(self, plan: Plan, message: Message, flow: Flow) -> None:
         """An ACK for a 2xx: end to end, no transaction (RFC 3261 16.11 last paragraph, 13.2.2.4)."""
         if plan.to_node:
             node = plan.node
@@ -136,7 +143,7 @@ class Proxy:
             inside = self._shared.pair.flow(node, plan.local)
             if inside is None:
                 return
-            _, data = self._builder.to_node(message, None, plan, node, inside, flow)
+            _, data = self._builder.to_node(message, plan, node, inside, flow)
             self.layer.outbox.append((inside, data))
             return
         target = plan.targets[0]
@@ -191,7 +198,6 @@ class Proxy:
             return
         plan.attempts += 1
         if self._in(server, plan, other, now) is not None:
-            shared.pair.links[other].hedged.add(request.call_id)
             shared.count("hedged")
 
     def suspect(self, link: Link, now: float) -> None:
@@ -200,7 +206,7 @@ class Proxy:
             if client.server is not None and client.invite and client.status == 0:
                 self._hedge(client.server, link.node, now)
 
-    def spoke(self, link: Link, now: float) -> None:
+    def spoke(self, now: float) -> None:
         """A suspect node spoke: what was parked for it may go."""
         self._shared.count("suspicions ended")
         self._release(now)
@@ -255,12 +261,13 @@ class Proxy:
         if others:
             held = [branch for branch in others if branch.held is not None]
             for branch in held:
-                message, branch.held = branch.held, None
-                if message is not None:
-                    self._failure(branch, server, plan, message, now)
+                kept, branch.held = branch.held, None
+                if kept is not None:
+                    self._failure(branch, server, plan, kept, now)
             return
         plan.attempts += 1
         plan.node = None
+        plan.uri = b""
         self._shared.count("moved")
         self._to_pair(server, plan, now)
 
@@ -304,7 +311,7 @@ class Proxy:
                 self.layer.ring(client, now)
             if client.cancelling and not client.cancel:
                 self._send_cancel(client, b"", now)
-            if status == 100 or first_provisional and server.state == TERMINATED:
+            if status == 100 or (first_provisional and server.state == TERMINATED):
                 return
         plan = server.plan
         if plan is None or server.request is None:
@@ -389,6 +396,8 @@ class Proxy:
                 return
         client.final = True
         if client.node >= 0:
+            if server.invite and plan.leg is None:
+                shared.pair.links[client.node].hedged.discard(request.call_id)
             if self._overflow(client, server, plan, status, now):
                 return
             if status in _CHALLENGES:
@@ -427,9 +436,7 @@ class Proxy:
         self._shared.count("overflowed")
         return True
 
-    def _count_refusal(
-        self, server: ServerTx, plan: Plan, message: Message, now: float
-    ) -> None:
+    def _count_refusal(self, server: ServerTx, plan: Plan, message: Message, now: float) -> None:
         """Credentials that a node refused count against their true source and their AOR."""
         shared = self._shared
         request = server.request
@@ -554,7 +561,7 @@ class Proxy:
             return
         self._shared.count("no answer")
         client.final = True
-        self._local_failure(client, server, 408, now)
+        self._local_failure(server, 408, now)
 
     def failed(self, client: ClientTx, now: float) -> None:
         """The flow could not carry the request."""
@@ -570,9 +577,9 @@ class Proxy:
             if not [b for b in server.branches if not b.abandoned]:
                 self._park(server, now)
             return
-        self._local_failure(client, server, 480, now)
+        self._local_failure(server, 480, now)
 
-    def _local_failure(self, client: ClientTx, server: ServerTx, status: int, now: float) -> None:
+    def _local_failure(self, server: ServerTx, status: int, now: float) -> None:
         """A branch that ends without an answer of its own counts like a weak answer."""
         if any(not b.final and not b.abandoned for b in server.branches):
             return
@@ -600,7 +607,7 @@ class Proxy:
             self._shared.tell(Silent(node, link.first_unanswered, now, link.sends))
             self.suspect(link, now)
 
-    def lost(self, flow: Flow, now: float, why: str) -> None:
+    def lost(self, flow: Flow, now: float) -> None:
         """The network refused what was sent by a flow, or its connection is gone."""
         shared = self._shared
         if flow.node >= 0:
@@ -616,18 +623,17 @@ class Proxy:
             for client in [c for c in self.layer.clients.values() if c.flow is flow]:
                 self.layer.broken(client, now)
 
-    def waited(self, server: ServerTx, now: float) -> None:
+    def waited(self, server: ServerTx, kind: int, now: float) -> None:
         """100 Trying is due, or parking ends."""
         request = server.request
         if request is None:
             return
-        if server.parked and server.until == 0.0 and now - server.received_at > 0.3:
-            if now - server.received_at >= self._shared.settings.timing.park - 0.001:
+        if kind == UNTIL:
+            if server.parked:
                 self._unpark(server)
                 self._shared.count("parked too long")
                 self.refuse(server, 503, now, b"Retry-After: 5\r\n")
-                return
-        if server.sent == b"":
+        elif server.sent == b"":
             data = reply(request, 100, vias=server.vias)
             self.layer.answer(server, data, 100, now)
 

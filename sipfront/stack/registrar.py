@@ -7,15 +7,19 @@ digest covers (method, digest-uri, credentials) is not touched, so challenge and
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from sipfront.sip import address
 from sipfront.sip.errors import Malformed
 from sipfront.sip.headers import CALL_ID, CONTACT, CSEQ, EXPIRES, USER_AGENT
-from sipfront.sip.message import Edit, Message
 from sipfront.sip.uri import Uri
 from sipfront.stack.bindings import Binding, Bindings
-from sipfront.stack.flows import Flow, Listener
 from sipfront.stack.forward import hidden
 from sipfront.stack.hiding import PARAM, Tokens
+
+if TYPE_CHECKING:
+    from sipfront.sip.message import Edit, Message
+    from sipfront.stack.flows import Flow, Listener
 
 #: CSeqs towards nodes begin at the wall clock's seconds since then, so that they rise over
 #: restarts of the front and stay below 2**31 until 2088.

@@ -12,6 +12,7 @@ The outcome is a :class:`Plan`, or a :class:`~sipfront.stack.shared.Refusal`.
 from __future__ import annotations
 
 from ipaddress import ip_address
+from typing import TYPE_CHECKING
 
 from sipfront.sip import address
 from sipfront.sip.errors import Malformed
@@ -23,18 +24,20 @@ from sipfront.sip.headers import (
     TARGET_DIALOG,
     TO,
 )
-from sipfront.sip.message import Message
 from sipfront.sip.uri import Uri
-from sipfront.stack.bindings import Binding
 from sipfront.stack.dialog import Leg
 from sipfront.stack.flows import VIA_NAME, Flow
 from sipfront.stack.forward import routed
 from sipfront.stack.guard import nonce_of
 from sipfront.stack.hiding import BINDING, NAMED, PARAM, NodeTarget, OutsideTarget
-from sipfront.stack.registrar import Registration
 from sipfront.stack.route import NodeState, Standing
-from sipfront.stack.settings import Network, Trunk
 from sipfront.stack.shared import Refusal, Shared
+
+if TYPE_CHECKING:
+    from sipfront.sip.message import Message
+    from sipfront.stack.bindings import Binding
+    from sipfront.stack.registrar import Registration
+    from sipfront.stack.settings import Network, Trunk
 
 #: A policy refusal towards a node: never 403 or 404, Asterisk stops a trunk for ever on those.
 TO_NODE_REFUSED = b"Retry-After: 7\r\n"
@@ -129,8 +132,10 @@ class Router:
         if token is not None:
             self._by_token(plan, token, uri)
         if plan.node is None:
-            if uri.host and uri.host_key not in shared.domains and uri.host_key not in (
-                shared.own_hosts
+            if (
+                uri.host
+                and uri.host_key not in shared.domains
+                and uri.host_key not in (shared.own_hosts)
             ):
                 raise Refusal(403, "relay denied")
             plan.uri = b""

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from sipfront.stack.bindings import Bindings
 from sipfront.stack.dialog import Legs
-from sipfront.stack.flows import Flow, Flows, Listener
 from sipfront.stack.forward import Mask
 from sipfront.stack.guard import Guard, Nonces
 from sipfront.stack.hiding import Tokens
 from sipfront.stack.notices import Note, Notice
 from sipfront.stack.pair import Pair
 from sipfront.stack.registrar import Registrar
-from sipfront.stack.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sipfront.stack.flows import Flow, Flows, Listener
+    from sipfront.stack.settings import Settings
 
 #: Notices that wait for the runtime at most; it takes them after every batch.
 MAX_NOTICES = 10_000

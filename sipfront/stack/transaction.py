@@ -1,4 +1,4 @@
-"""The four transaction machines of RFC 3261 section 17, with RFC 6026, as tables.
+r"""The four transaction machines of RFC 3261 section 17, with RFC 6026, as tables.
 
 A machine is a table (state, event) -> (next state, actions).  It knows no clock and no socket:
 :mod:`sipfront.stack.layer` feeds it events and carries out its actions.
@@ -7,11 +7,11 @@ A machine is a table (state, event) -> (next state, actions).  It knows no clock
 
     INVITE client (17.1.1, RFC 6026 8.4)      non-INVITE client (17.1.2)
     CALLING -> PROCEEDING -> COMPLETED        TRYING -> PROCEEDING -> COMPLETED
-           \\-> ACCEPTED                       -> TERMINATED
+           \-> ACCEPTED                       -> TERMINATED
 
     INVITE server (17.2.1, RFC 6026 8.3)      non-INVITE server (17.2.2)
     PROCEEDING -> COMPLETED -> CONFIRMED      TRYING -> PROCEEDING -> COMPLETED
-              \\-> ACCEPTED                    -> TERMINATED
+              \-> ACCEPTED                    -> TERMINATED
 
 A pair that is not in a table is :data:`ABSENT`: from the network it is absorbed and counted; from
 our own code it is a bug.

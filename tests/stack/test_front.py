@@ -1,0 +1,225 @@
+"""Stories of the front: a call, a registration, what is refused."""
+
+from __future__ import annotations
+
+from sipfront.sip import headers as h
+from sipfront.stack.route import NodeState
+from tests.stack.world import FRONT, INSIDE, NODE_A, NODE_B, World, answer, request
+
+
+def register(world: World, flow, contact: str, user: str = "1001", **more):  # type: ignore[no-untyped-def]
+    """A phone registers, the node says yes."""
+    call_id = f"reg-{user}"
+    (sent,) = world.hear(
+        flow,
+        request(
+            "REGISTER",
+            "sip:example.com",
+            via=f"{flow.host}:{flow.port}",
+            branch=f"r{user}{world.now}",
+            sender=f"<sip:{user}@example.com>;tag=r",
+            to=f"<sip:{user}@example.com>",
+            call_id=call_id,
+            contact=f"<{contact}>;expires=300",
+            **more,
+        ),
+    )
+    value = sent.message.value(h.CONTACT)
+    assert value is not None
+    (back,) = world.hear(
+        sent.flow,
+        answer(sent, 200, tag="n", extra=f"Contact: {value.decode()}"),
+    )
+    return sent, back
+
+
+def test_a_call_from_a_phone_to_a_node() -> None:
+    """Neither side sees the other; in-dialog requests find their way by the dialog."""
+    world = World()
+    phone = world.phone()
+    (invite,) = world.hear(phone, request("INVITE", f"sip:600@{FRONT}"))
+    assert invite.to == NODE_A
+    text = invite.text
+    assert text.startswith(f"INVITE sip:600@{NODE_A}:5060 SIP/2.0")
+    assert len(invite.message.values(h.VIA)) == 1
+    assert f"SIP/2.0/UDP {INSIDE}:5062" in text
+    assert "X-Sipfront-Source: 198.51.100.7:5060;transport=udp" in text
+    contact = invite.message.value(h.CONTACT)
+    assert contact is not None and contact.startswith(b"<sip:1001@10.0.0.10:5062;sf=d")
+    assert invite.message.value(h.MAX_FORWARDS) == b"69"
+
+    assert world.hear(invite.flow, answer(invite, 100)) == []
+    (ringing,) = world.hear(
+        invite.flow, answer(invite, 180, tag="n", contact=f"<sip:600@{NODE_A}:5060>")
+    )
+    assert ringing.flow is phone
+    assert NODE_A not in ringing.text and INSIDE not in ringing.text
+    (ok,) = world.hear(
+        invite.flow, answer(invite, 200, tag="n", contact=f"<sip:600@{NODE_A}:5060>")
+    )
+    assert ok.message.value(h.VIA) == (
+        b"SIP/2.0/UDP 198.51.100.7:5060;branch=z9hG4bKb1;rport=5060;received=198.51.100.7"
+    )
+    hidden = ok.message.value(h.CONTACT)
+    assert hidden is not None
+    target = hidden.decode().strip("<>")
+    assert target.startswith(f"sip:600@{FRONT}:5060;sf=n")
+
+    to = "<sip:600@192.0.2.10>;tag=n"
+    (ack,) = world.hear(phone, request("ACK", target, branch="b2", to=to, contact=""))
+    assert ack.text.startswith(f"ACK sip:600@{NODE_A}:5060 SIP/2.0")
+    (bye,) = world.hear(phone, request("BYE", target, branch="b3", to=to, cseq=2, contact=""))
+    assert bye.to == NODE_A
+    (done,) = world.hear(bye.flow, answer(bye, 200))
+    assert done.flow is phone and done.message.status == 200
+    assert len(world.engine.shared.legs) == 0
+
+
+def test_a_node_hangs_up() -> None:
+    """The node's BYE reaches the phone at its real Contact."""
+    world = World()
+    phone = world.phone("198.51.100.7", 40001)
+    (invite,) = world.hear(
+        phone,
+        request(
+            "INVITE",
+            "sip:600@example.com",
+            via="192.168.1.5:5060",
+            contact="<sip:1001@192.168.1.5:5060;ob>",
+        ),
+    )
+    contact = (invite.message.value(h.CONTACT) or b"").decode().strip("<>")
+    world.hear(invite.flow, answer(invite, 200, tag="n", contact=f"<sip:600@{NODE_A}:5060>"))
+    bye_text = request(
+        "BYE",
+        contact,
+        via=f"{NODE_A}:5060",
+        branch="n1",
+        sender="<sip:600@example.com>;tag=n",
+        to="<sip:1001@example.com>;tag=a",
+        contact="",
+    )
+    (bye,) = world.hear(invite.flow, bye_text)
+    assert bye.flow is phone
+    assert bye.text.startswith("BYE sip:1001@192.168.1.5:5060;ob SIP/2.0")
+    # The same with a front that has forgotten everything but its keys.
+    other = World()
+    (bye,) = other.hear(other.nodes[0], bye_text)
+    assert (bye.flow.host, bye.flow.port) == ("198.51.100.7", 40001)
+    assert bye.text.startswith("BYE sip:1001@192.168.1.5:5060 SIP/2.0")
+
+
+def test_registration_and_a_call_to_the_phone() -> None:
+    """The node never sees the phone's Contact, the phone never sees ours."""
+    world = World()
+    phone = world.phone("198.51.100.7", 40001)
+    sent, back = register(world, phone, "sip:1001@192.168.1.5:5060;line=x")
+    value = sent.message.value(h.CONTACT) or b""
+    assert b"192.168.1.5" not in value and b"line=x" in value
+    assert sent.message.call_id.endswith(b"@sipfront")
+    assert back.message.call_id == b"reg-1001" and back.message.cseq == 1
+    assert back.message.values(h.CONTACT) == [b"<sip:1001@192.168.1.5:5060;line=x>;expires=300"]
+
+    uri = value.decode().partition(">")[0].strip("<")
+    (ring,) = world.hear(
+        world.nodes[0],
+        request(
+            "INVITE",
+            uri,
+            via=f"{NODE_A}:5060",
+            branch="n1",
+            sender=f'"Bob" <sip:1002@{NODE_A}>;tag=n',
+            contact=f"<sip:1002@{NODE_A}:5060>",
+        ),
+    )
+    assert ring.flow is phone
+    assert ring.text.startswith("INVITE sip:1001@192.168.1.5:5060;line=x SIP/2.0")
+    assert NODE_A not in ring.text and INSIDE not in ring.text
+    (back,) = world.hear(phone, answer(ring, 200, tag="p", contact="<sip:1001@192.168.1.5:5060>"))
+    assert back.message.value(h.FROM) == f'"Bob" <sip:1002@{NODE_A}>;tag=n'.encode()
+    assert b"192.168.1.5" not in (back.message.value(h.CONTACT) or b"")
+    # Permanent contacts at the front reach the same phone.
+    (ring,) = world.hear(
+        world.nodes[0],
+        request(
+            "INVITE",
+            f"sip:1001@{INSIDE}:5062",
+            via=f"{NODE_A}:5060",
+            branch="n2",
+            sender=f"<sip:1002@{NODE_A}>;tag=n2",
+            call_id="c2",
+            contact=f"<sip:1002@{NODE_A}:5060>",
+        ),
+    )
+    assert ring.flow is phone
+
+
+def test_never_an_open_relay() -> None:
+    """Neither phones nor nodes reach anybody whom they should not."""
+    world = World()
+    (no,) = world.hear(world.phone(), request("INVITE", "sip:x@elsewhere.invalid"))
+    assert no.message.status == 403
+    (no,) = world.hear(
+        world.nodes[0], request("INVITE", "sip:x@elsewhere.invalid", via=f"{NODE_A}:5060")
+    )
+    assert no.message.status == 503 and no.message.value(h.RETRY_AFTER)
+    (no,) = world.hear(
+        world.nodes[1],
+        request("INVITE", "sip:0123@203.0.113.5", via=f"{NODE_B}:5060", branch="z", call_id="z"),
+    )
+    assert no.message.status == 503, "a standby starts nothing"
+
+
+def test_a_silent_node_is_hedged_and_then_left() -> None:
+    """An INVITE that the active node does not answer reaches the standby too."""
+    world = World()
+    phone = world.phone()
+    for probe in range(5):
+        for node in (0, 1):
+            world.engine.probe(node, probe, world.now)
+        for sent in world.out():
+            world.now += 0.001
+            world.hear(sent.flow, answer(sent, 200, tag="x"))
+    (first,) = world.hear(phone, request("INVITE", "sip:600@example.com"))
+    assert first.to == NODE_A
+    sent = world.wait(0.2)
+    hedged = [item for item in sent if item.to == NODE_B]
+    assert len({item.message.value(h.VIA) for item in hedged}) == 1
+    assert "X-Sipfront-Attempt: 2" in hedged[0].text
+    (ok,) = [
+        item
+        for item in world.hear(
+            hedged[0].flow, answer(hedged[0], 200, tag="b", contact=f"<sip:600@{NODE_B}:5060>")
+        )
+        if item.flow is phone
+    ]
+    assert ok.message.status == 200
+    # The dead one wakes up: its 200 is acknowledged and ended, and never passed.
+    late = world.hear(first.flow, answer(first, 200, tag="a2", contact=f"<sip:600@{NODE_A}:5060>"))
+    assert [item.message.method for item in late] == [b"ACK", b"BYE"]
+
+
+def test_a_refused_request_is_moved_at_the_decision() -> None:
+    """REGISTER waits for the decision and is then sent to the new active node."""
+    world = World()
+    phone = world.phone()
+    (sent,) = world.hear(
+        phone,
+        request(
+            "REGISTER",
+            "sip:example.com",
+            to="<sip:1001@example.com>",
+            contact="<sip:1001@198.51.100.7:5060>;expires=60",
+        ),
+    )
+    assert sent.to == NODE_A
+    world.engine.lost(world.nodes[0], world.now, "refused")
+    world.now += 0.05
+    world.route(1, (NodeState.DOWN, NodeState.UP))
+    (moved,) = world.out()
+    assert moved.to == NODE_B
+    (ok,) = world.hear(
+        moved.flow,
+        answer(moved, 200, tag="x", contact=(moved.message.value(h.CONTACT) or b"").decode()),
+    )
+    assert ok.flow is phone and ok.message.status == 200
