@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from sipfront.sip import params
 from sipfront.sip.errors import Malformed
-from sipfront.sip.uri import host_key, host_port
+from sipfront.sip.host import host_key, host_port
 
 if TYPE_CHECKING:
     from sipfront.sip.params import Pair

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sipfront.sip.errors import Malformed
-from sipfront.sip.uri import Uri, host_key, host_port, normalised, parse
+from sipfront.sip.uri import Uri, normalised, parse
 
 
 @pytest.mark.parametrize(
@@ -282,9 +282,7 @@ def test_not_same(one: bytes, other: bytes) -> None:
     assert not parse(other).same(parse(one))
 
 
-def test_host() -> None:
-    assert host_port(b"h:1") == (b"h", 1)
-    assert host_key(b"[::FFFF:0:1]") == host_key(b"[0:0:0:0:0:ffff:0:1]")
+def test_normalised() -> None:
     assert normalised(b"%7e%2F%2b") == b"~%2F%2B"
 
 
