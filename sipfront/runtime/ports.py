@@ -23,8 +23,11 @@ TLS_FAILED = "tls"  # the handshake failed
 class EnginePort(Protocol):
     """The engine's verbs (:class:`sipfront.stack.front.Engine`)."""
 
-    heard: list[float]
     counters: dict[str, int]
+
+    @property
+    def heard(self) -> list[float]:
+        """Per node: when anything was last received from it."""
 
     def receive(self, data: bytes, flow: Flow, now: float) -> None:
         """One whole SIP message came in."""

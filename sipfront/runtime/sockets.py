@@ -169,12 +169,17 @@ class Sockets:
         await own.start()
         return True
 
-    def udp_node_flows(self, index: int) -> tuple[Flow, ...]:
-        """The (local, remote) flows of a UDP node."""
+    def node_flows(self, index: int, old: tuple[Flow, ...] = ()) -> tuple[Flow, ...]:
+        """The (local, remote) flows of a node; of ``old`` those that are open are kept."""
         node = self.plan.nodes[index]
-        return tuple(
-            self.flows.udp(here[Transport.UDP], node.host, node.port, index) for here in self.inside
-        )
+        kept = {flow.listener.index: flow for flow in old if flow.open}
+        flows = []
+        for here in self.inside:
+            listener = here[node.transport]
+            make = self.flows.udp if node.transport == Transport.UDP else self.flows.stream
+            flow = kept.get(listener.index) or make(listener, node.host, node.port, index)
+            flows.append(flow)
+        return tuple(flows)
 
     # ------------------------------------------------------------------ choosing, closing
 
@@ -194,6 +199,11 @@ class Sockets:
                 if listener.bound[0] == source:
                     return listener
         return fitting[0] if fitting else None
+
+    def outside_versions(self) -> tuple[int, ...]:
+        """The IP versions that there are outside listeners of, IPv4 first."""
+        outside = (bound.outside for bound in self.bound if bound.outside is not None)
+        return tuple(sorted({6 if ":" in listener.bound[0] else 4 for listener in outside}))
 
     def close(self) -> None:
         """Close everything."""

@@ -1,0 +1,171 @@
+"""What the admin side asks of the running front: its ``ControlPort``, by shape only.
+
+Plain values, made on the loop, nothing that blocks.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sipfront import __version__
+from sipfront.runtime import clock
+from sipfront.stack.route import NodeState, Standing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from sipfront.runtime.server import Server
+
+#: name, help, "counter" or "gauge", labels, value
+Metric = tuple[str, str, str, "Mapping[str, str]", float]
+
+
+class FrontControl:
+    """The levers and windows of one :class:`Server`."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+
+    # ------------------------------------------------------------------ levers
+
+    def switchover(self, to: str | None, force: bool) -> tuple[bool, str]:
+        """Make ``to`` (None: the other node) the active one."""
+        done = self._server.supervisor.switchover(to, force)
+        self._server.driver.wake()
+        return done
+
+    def set_mode(self, node: str, mode: str) -> tuple[bool, str]:
+        """Set the operator's wish for a node."""
+        done = self._server.supervisor.set_mode(node, mode)
+        self._server.driver.wake()
+        return done
+
+    # ------------------------------------------------------------------ windows
+
+    def ready(self) -> tuple[bool, str]:
+        """Can traffic be served now?"""
+        route = self._server.supervisor.route
+        if route is None or route.active is None:
+            return False, "no active node is known yet"
+        names = self._server.monitor.settings.nodes
+        if route.states[route.active] is NodeState.DOWN:
+            return False, f"the active node {names[route.active]} is down and no other is ready"
+        return True, f"{names[route.active]} is active"
+
+    def events(self, limit: int) -> list[dict[str, Any]]:
+        """The newest events, oldest first."""
+        events = list(self._server.supervisor.events)
+        return events[-limit:] if limit > 0 else []
+
+    def status(self) -> dict[str, Any]:
+        """Everything that is shown."""
+        server = self._server
+        now = clock.now()
+        status = server.monitor.status(now)
+        gauges = self._gauges()
+        nodes = []
+        for node, configured in zip(status.nodes, server.config.nodes, strict=True):
+            heard = None if node.heard_ms is None else round(node.heard_ms / 1000, 3)
+            nodes.append(
+                {
+                    "name": node.name,
+                    "uri": str(configured.uri),
+                    "role": node.role,
+                    "state": node.state,
+                    "standing": node.standing,
+                    "mode": node.mode,
+                    "ready": node.ready,
+                    "why": node.why,
+                    "heard": heard,
+                    "answered": None if node.answered_ms is None else node.answered_ms / 1000,
+                    "status": node.status,
+                    "rtt_ms": node.rtt_ms,
+                    "unanswered": node.unanswered,
+                    "evidence": dict(node.evidence),
+                    "counters": dict(node.counters),
+                }
+            )
+        return {
+            "redundant": status.redundant,
+            "why": status.redundancy,
+            "active": status.active,
+            "epoch": status.epoch,
+            "decision": status.decision,
+            "rule": status.rule,
+            "last_move": status.last_move,
+            "version": __version__,
+            "uptime": round(now - server.started, 3),
+            "nodes": nodes,
+            "calls": gauges.get("calls", 0),
+            "bindings": gauges.get("bindings", 0),
+            "gauges": gauges,
+            "counters": {**server.engine.counters, **server.driver.counters},
+        }
+
+    def _gauges(self) -> dict[str, int]:
+        """How much there is of everything now."""
+        engine = getattr(self._server.engine, "gauges", None)
+        return {**(engine() if engine is not None else {}), **self._server.streams.gauges()}
+
+    def metrics(self) -> Iterator[Metric]:
+        """All samples of now; samples of one name stand together."""
+        server = self._server
+        status = server.monitor.status(clock.now())
+        yield (
+            "sipfront_uptime_seconds",
+            "Since the start",
+            "gauge",
+            {},
+            clock.now() - server.started,
+        )
+        yield ("sipfront_epoch", "Changes of role so far", "gauge", {}, status.epoch)
+        text = "1 if a dead active node would be survived now"
+        yield ("sipfront_redundant", text, "gauge", {}, float(status.redundant))
+        for node in status.nodes:
+            text = "1 on the active node"
+            yield (
+                "sipfront_node_active",
+                text,
+                "gauge",
+                {"node": node.name},
+                float(node.role == "active"),
+            )
+        for node in status.nodes:
+            for state in ("UP", "SUSPECT", "OVERLOADED", "DOWN", "UNKNOWN"):
+                labels = {"node": node.name, "state": state}
+                text = "1 in the state that the node has"
+                yield ("sipfront_node_state", text, "gauge", labels, float(node.state == state))
+        for node in status.nodes:
+            for standing in Standing:
+                name = standing.name.lower()
+                labels = {"node": node.name, "standing": name}
+                text = "1 at what the node may start"
+                yield (
+                    "sipfront_node_standing",
+                    text,
+                    "gauge",
+                    labels,
+                    float(node.standing == name),
+                )
+        for node in status.nodes:
+            text = "1 if it may take over now"
+            yield ("sipfront_node_ready", text, "gauge", {"node": node.name}, float(node.ready))
+        for node in status.nodes:
+            if node.rtt_ms is not None:
+                text = "Time to an answer to OPTIONS, smoothed"
+                yield (
+                    "sipfront_node_rtt_seconds",
+                    text,
+                    "gauge",
+                    {"node": node.name},
+                    node.rtt_ms / 1000,
+                )
+        for name, value in sorted(self._gauges().items()):
+            text = "How much there is of it now"
+            yield ("sipfront_now", text, "gauge", {"what": name}, value)
+        for name, value in sorted(server.engine.counters.items()):
+            text = "What the engine counted: messages, drops and refusals by reason"
+            yield ("sipfront_engine_total", text, "counter", {"what": name}, value)
+        for name, value in sorted(server.driver.counters.items()):
+            text = "What the sockets counted"
+            yield ("sipfront_runtime_total", text, "counter", {"what": name}, value)

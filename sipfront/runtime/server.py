@@ -1,0 +1,219 @@
+"""The running front: all shells around one engine and one monitor, started and stopped together.
+
+Builds what the configuration says and connects it; every rule is elsewhere.  The admin side is
+handed in by the command (this folder must not know it) and asks :class:`FrontControl`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from typing import TYPE_CHECKING, Any, Protocol
+
+from sipfront.control.monitor import Monitor
+from sipfront.runtime import clock, keys, plan
+from sipfront.runtime.front_control import FrontControl
+from sipfront.runtime.log import event
+from sipfront.runtime.loop import Driver
+from sipfront.runtime.sockets import Sockets
+from sipfront.runtime.streams import Bounds, Streams
+from sipfront.runtime.supervisor import Supervisor
+from sipfront.runtime.tls import Contexts, Files
+from sipfront.runtime.trunks import Trunks
+from sipfront.runtime.witness import Witnesses
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from sipfront.config.model import Admin, Config
+    from sipfront.runtime.dns import Resolver
+    from sipfront.runtime.ports import EnginePort
+    from sipfront.stack.flows import Flow, Flows
+    from sipfront.stack.settings import Settings
+
+log = logging.getLogger("sipfront.server")
+
+#: A node that could not be connected to (no route yet) is tried again so often.
+RECONNECT = 5.0
+#: At SIGTERM transactions under way may finish for so long; then the next front takes over.
+FINISH = 2.0
+#: How often it is looked whether they have.
+LOOK = 0.02
+
+
+class Stoppable(Protocol):
+    """The admin side, once it serves."""
+
+    async def stop(self) -> None:
+        """Stop serving."""
+
+
+if TYPE_CHECKING:
+    StartAdmin = Callable[[Admin, Any], Awaitable[Stoppable]]
+    MakeEngine = Callable[[Settings, Flows, Callable[[int], bytes]], EnginePort]
+
+
+def default_engine(settings: Settings, flows: Flows, entropy: Callable[[int], bytes]) -> EnginePort:
+    """The real one."""
+    from sipfront.stack.front import Engine
+
+    return Engine(settings, flows, entropy)
+
+
+def tls_files(config: Config) -> Files:
+    """Where the certificates are."""
+    tls = config.front.tls
+    return Files(tls.certificate, tls.key, tls.authorities)
+
+
+class Server:
+    """One front.  :meth:`start`, then :meth:`stop`; :meth:`reload` in between."""
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        make_engine: MakeEngine = default_engine,
+        admin: StartAdmin | None = None,
+        resolver: Resolver | None = None,
+    ) -> None:
+        """Binds everything; must be called on the loop.  Raises StartupError."""
+        self.config = config
+        self.started = clock.now()
+        self.contexts = Contexts(tls_files(config))
+        settings = plan.engine_settings(config, keys.load(config.keys))
+        self.sockets = Sockets(plan.plan(config))
+        self.engine = make_engine(settings, self.sockets.flows, secrets.token_bytes)
+        self.monitor = Monitor(plan.control_settings(config), clock.now())
+        self.witnesses = Witnesses(self._witnessed)
+        self.supervisor = Supervisor(self.engine, self.monitor, ask_witness=self.witnesses.ask)
+        self.driver = Driver(self.engine, self.supervisor)
+        self.trunks = Trunks(self.sockets, self._trunk_resolved, resolver=resolver)
+        self.streams = Streams(
+            self.sockets,
+            self.driver,
+            self.contexts,
+            bounds=Bounds(config.limits.connections, config.limits.connections_per_source),
+            renew=self._renew,
+            holds=getattr(self.engine, "holds", None),
+        )
+        self.trunks.streams = self.streams
+        self.driver.dial = self.streams.dial
+        self.control = FrontControl(self)
+        self._start_admin = admin
+        self._admin: Stoppable | None = None
+        self._node_flows: list[tuple[Flow, ...]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Begin to serve.  Raises StartupError; then everything is closed."""
+        try:
+            for index in range(len(self.config.nodes)):
+                self._node_flows.append(self.sockets.node_flows(index))
+                self.engine.node_flows(index, self._node_flows[index])
+            self.driver.datagrams = dict(await self.sockets.start_udp(self.driver))
+            self.streams.start()
+            self.trunks.set(self.config.trunks)
+            if self._start_admin is not None:
+                self._admin = await self._start_admin(self.config.admin, self.control)
+        except BaseException:
+            await self._close()
+            raise
+        task = asyncio.get_running_loop().create_task(self._reconnect())
+        self._tasks.add(task)
+        self.driver.wake()
+        for bound in self.sockets.bound:
+            for listener in (bound.outside, bound.inside):
+                if listener is not None:
+                    event(
+                        log,
+                        logging.INFO,
+                        "listening",
+                        at=f"{bound.transport.name.lower()}://{listener.bound[0]}:{listener.bound[1]}",
+                        side="inside" if listener.inside else "outside",
+                        advertised=listener.contact,
+                    )
+
+    async def stop(self) -> None:
+        """Take no new connections, let transactions finish, close."""
+        self.streams.stop_accepting()
+        busy: Callable[[], int] | None = getattr(self.engine, "busy", None)
+        until = clock.now() + FINISH
+        while busy is not None and busy() and clock.now() < until:  # noqa: ASYNC110 - the engine has no events, it is pure
+            await asyncio.sleep(LOOK)
+        self.driver.flush()
+        await self._close()
+
+    async def _close(self) -> None:
+        if self._admin is not None:
+            await self._admin.stop()
+            self._admin = None
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.witnesses.close()
+        await self.trunks.close()
+        self.driver.close()
+        await self.streams.close()
+        self.sockets.close()
+        # Transports close in the next turn of the loop.
+        await asyncio.sleep(0)
+
+    # ------------------------------------------------------------------ reload
+
+    def reload(self, config: Config) -> list[str]:
+        """Take from ``config`` what can change while running; the keys that cannot, by name."""
+        old, new = self.config, config
+        if self.contexts.reload(tls_files(new), self._bad_certificate):
+            self.supervisor.record("certificates", "the certificates were read again")
+        refused = []
+        changed = getattr(self.engine, "trunks_changed", None)
+        if new.trunks != old.trunks:
+            if changed is None:
+                refused.append("trunks")
+            else:
+                changed(tuple(plan.engine_trunk(trunk) for trunk in new.trunks), clock.now())
+                self.trunks.set(new.trunks)
+        for name in type(new).model_fields:
+            if name in ("log", "trunks"):
+                continue
+            before, after = getattr(old, name), getattr(new, name)
+            if name == "front":
+                before = before.model_copy(update={"tls": None})
+                after = after.model_copy(update={"tls": None})
+            if before != after:
+                refused.append(name)
+        kept = {name: getattr(old, name) for name in refused}
+        kept["front"] = old.front.model_copy(update={"tls": new.front.tls})
+        self.config = new.model_copy(update=kept)
+        self.driver.wake()
+        return refused
+
+    def _bad_certificate(self, text: str) -> None:
+        self.supervisor.record("certificate_refused", f"{text}; the old one stays", loud=True)
+
+    # ------------------------------------------------------------------ wiring
+
+    def _trunk_resolved(self, name: str, flows: tuple[Flow, ...]) -> None:
+        self.engine.trunk_resolved(name, flows, clock.now())
+        self.driver.wake()
+
+    def _witnessed(self, name: str, answered: bool) -> None:
+        self.supervisor.witnessed(name, answered)
+        self.driver.wake()
+
+    def _renew(self, flow: Flow) -> None:
+        """A connection that we made has ended: its peer gets a new flow, dialled when needed."""
+        if flow.node >= 0:
+            flows = self.sockets.node_flows(flow.node, self._node_flows[flow.node])
+            self._node_flows[flow.node] = flows
+            self.engine.node_flows(flow.node, flows)
+            self.driver.wake()
+        else:
+            self.trunks.renew(flow)
+
+    async def _reconnect(self) -> None:
+        """Until every UDP node has its connected socket."""
+        while not await self.sockets.connect_nodes(self.driver):  # noqa: ASYNC110 - nothing tells of new routes
+            await asyncio.sleep(RECONNECT)
