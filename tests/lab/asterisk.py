@@ -185,11 +185,11 @@ class Asterisk:
             return
         process.send_signal(signal.SIGCONT)
         process.terminate()
-        ends = time.monotonic() + 3
-        while process.poll() is None and time.monotonic() < ends:
-            await asyncio.sleep(0.02)
+        try:
+            await asyncio.to_thread(process.wait, 3)
+        except subprocess.TimeoutExpired:
+            pass
         self.kill()
-        self.process = None
 
     def forget(self) -> None:
         """Lose every registration, as a PBX with an empty database has."""

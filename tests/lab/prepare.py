@@ -162,7 +162,9 @@ def keyring() -> Path:
                 return named
     if DEFAULT_KEYRING.is_file():
         return DEFAULT_KEYRING
-    raise Lacking("the keys of Debian's archive are missing: apt-get install debian-archive-keyring")
+    raise Lacking(
+        "the keys of Debian's archive are missing: apt-get install debian-archive-keyring"
+    )
 
 
 def proxies() -> dict[str, str]:

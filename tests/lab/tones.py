@@ -125,11 +125,10 @@ class Recording:
         return (self.size() - start) / 2 / self.rate()
 
 
-def _lasts(
-    heard: list[tuple[float, int | None]], tone: int, seconds: float, length: float
-) -> bool:
-    ends = [at for at, _ in heard[1:]] + [length]
+def _lasts(heard: list[tuple[float, int | None]], tone: int, seconds: float, length: float) -> bool:
+    if not heard:
+        return False
+    ends = [*(at for at, _ in heard[1:]), length]
     return any(
-        what == tone and end - at >= seconds
-        for (at, what), end in zip(heard, ends, strict=True)
+        what == tone and end - at >= seconds for (at, what), end in zip(heard, ends, strict=True)
     )

@@ -86,7 +86,10 @@ class Call:
     async def confirmed(self, limit: float = LIMIT) -> Call:
         """Wait until the call is up; say why when it ends instead."""
         seen = await self.phone.wait(
-            "call", limit, call=self.name, when=lambda e: e["state"] in ("CONFIRMED", "DISCONNECTED")
+            "call",
+            limit,
+            call=self.name,
+            when=lambda e: e["state"] in ("CONFIRMED", "DISCONNECTED"),
         )
         if seen["state"] != "CONFIRMED":
             raise PhoneError(f"{self.phone.name}: the call ended: {seen}")

@@ -6,7 +6,7 @@ import asyncio
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from tests.lab.phones.base import LIMIT, Call, Phone, PhoneError
 
@@ -116,7 +116,8 @@ class PjsuaPhone(Phone):
         return self
 
     async def _read(self) -> None:
-        assert self._process is not None and self._process.stdout is not None
+        assert self._process is not None
+        assert self._process.stdout is not None
         async for line in self._process.stdout:
             message = json.loads(line)
             if "event" in message:
@@ -140,12 +141,15 @@ class PjsuaPhone(Phone):
 
     async def do(self, what: str, **values: Any) -> dict[str, Any]:
         """Give a command and wait for its answer."""
-        assert self._process is not None and self._process.stdin is not None
+        assert self._process is not None
+        assert self._process.stdin is not None
         self._commands += 1
         number = self._commands
         answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._answers[number] = answer
-        self._process.stdin.write((json.dumps({"id": number, "do": what, **values}) + "\n").encode())
+        self._process.stdin.write(
+            (json.dumps({"id": number, "do": what, **values}) + "\n").encode()
+        )
         await self._process.stdin.drain()
         async with asyncio.timeout(LIMIT):
             return await answer
@@ -172,8 +176,9 @@ class PjsuaPhone(Phone):
         assert self._process is not None
         self._process.kill()
 
-    async def __aenter__(self) -> PjsuaPhone:
-        return await self.start()
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
