@@ -1,177 +1,189 @@
-"""The front as a user runs it: the command, a configuration file, a process of its own."""
+"""The front of the lab: a real ``sipfront run`` with a configuration written for the test.
+
+It lives in a process of its own, which dies with the test; its log is a file in the test's folder.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+import urllib.error
+import urllib.request
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import yaml
 
-IP = "127.0.0.10"
-ADMIN = "http://127.0.0.10:8060"
-#: How long the front may take until it is ready.  It needs one second.
+from tests.lab.asterisk import DOMAIN, PeerError
+
+ROOT = Path(__file__).resolve().parents[2]
+ADDRESS = "127.0.0.10"
+INSIDE = f"{ADDRESS}:5062"
+NODES = {"pbx-a": "127.0.0.11", "pbx-b": "127.0.0.12"}
+CARRIER = "127.0.2.1"
+ADMIN = f"{ADDRESS}:8060"
 START = 15.0
 
 
-class FrontError(Exception):
-    """The front did not do what it was asked; the text has the end of its log."""
+def configuration(folder: Path, **changes: Any) -> dict[str, Any]:
+    """The lab's configuration; ``changes`` replace whole sections."""
+    config: dict[str, Any] = {
+        "front": {
+            "listen": [f"udp://{ADDRESS}:5060", f"tcp://{ADDRESS}:5060"],
+            "domains": [DOMAIN],
+            "inside": f"udp://{INSIDE}",
+        },
+        "nodes": [
+            {"name": name, "uri": f"sip:{address}:5060"} for name, address in NODES.items()
+        ],
+        "trunks": [
+            {"name": "carrier", "uri": f"sip:{CARRIER}:5060", "sources": [f"{CARRIER}/32"]}
+        ],
+        "keys": str(folder / "keys"),
+        "admin": {"listen": f"http://{ADMIN}", "token_file": str(folder / "token")},
+    }
+    config.update(changes)
+    return config
 
 
-def certificates(folder: Path) -> tuple[Path, Path, Path]:
-    """Make an authority and the front's certificate; return authority, certificate and key."""
+def certificate(folder: Path, name: str = ADDRESS) -> tuple[Path, Path]:
+    """A self-signed certificate for the front (openssl), and its key."""
     folder.mkdir(parents=True, exist_ok=True)
-    ca, ca_key = folder / "ca.pem", folder / "ca.key"
-    certificate, key, request = folder / "front.pem", folder / "front.key", folder / "front.csr"
-    names = folder / "names"
-    names.write_text(f"subjectAltName=IP:{IP},DNS:example.com\n")
-    new = ["openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-    sign = ["openssl", "x509", "-req", "-in", str(request), "-CA", str(ca), "-CAkey", str(ca_key)]
-    for command in (
-        [*new, "-x509", "-days", "2", "-subj", "/CN=lab", "-keyout", str(ca_key), "-out", str(ca)],
-        [*new, "-subj", "/CN=example.com", "-keyout", str(key), "-out", str(request)],
-        [*sign, "-days", "2", "-extfile", str(names), "-out", str(certificate)],
-    ):
-        subprocess.run(command, check=True, capture_output=True)
-    return ca, certificate, key
+    cert, key = folder / "front.crt", folder / "front.key"
+    alt = f"subjectAltName=IP:{name}" if name[0].isdigit() else f"subjectAltName=DNS:{name}"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
+        + ["-nodes", "-days", "30", "-keyout", key, "-out", cert, "-subj", f"/CN={name}"]
+        + ["-addext", alt],
+        check=True,
+        capture_output=True,
+    )
+    return cert, key
 
 
 class Front:
-    """One front; ``change`` is laid over the usual configuration, section by section."""
+    """One front process."""
 
     def __init__(
-        self,
-        folder: Path,
-        change: dict[str, dict[str, Any] | list[Any] | Any] | None = None,
-        *,
-        within: Sequence[str] = (),
-        ip: str = IP,
-        admin: str = ADMIN,
+        self, folder: Path, config: dict[str, Any] | None = None, within: tuple[str, ...] = ()
     ) -> None:
+        """``within``: a command that runs others elsewhere (``ip netns exec NAME``)."""
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
-        self.ip = ip
-        self.admin = admin
-        self.within = tuple(within)
-        self.ca, certificate, key = certificates(folder / "tls")
-        self.config: dict[str, Any] = {
-            "front": {
-                "listen": [f"udp://{ip}:5060", f"tcp://{ip}:5060", f"tls://{ip}:5061"],
-                "domains": ["example.com"],
-                "inside": f"udp://{ip}:5062",
-                "tls": {"certificate": str(certificate), "key": str(key)},
-            },
-            "nodes": [
-                {"name": "pbx-a", "uri": "sip:127.0.0.11:5060"},
-                {"name": "pbx-b", "uri": "sip:127.0.0.12:5060"},
-            ],
-            "trunks": [{"name": "carrier", "uri": "sip:127.0.2.1:5060"}],
-            "registrations": {"continuity": "static"},
-            "keys": str(folder / "keys"),
-            "admin": {"listen": admin, "token_file": str(folder / "token")},
-            "log": {"level": "debug"},
-        }
-        for section, value in (change or {}).items():
-            if isinstance(value, dict):
-                self.config.setdefault(section, {}).update(value)
-            else:
-                self.config[section] = value
-        self.file = folder / "sipfront.yaml"
-        self.log = folder / "log"
+        self.within = within
+        self.config = config or configuration(folder)
+        self.log = folder / "front.log"
         self.process: subprocess.Popen[bytes] | None = None
+        self.admin = str(self.config["admin"]["listen"])
+
+    async def start(self) -> float:
+        """Start it and wait until it has an active node; the seconds that took."""
+        path = self.folder / "sipfront.yaml"
+        path.write_text(yaml.safe_dump(self.config, sort_keys=False))
+        begun = time.monotonic()
+        with self.log.open("ab") as out:
+            self.process = subprocess.Popen(
+                [*self.within, "setpriv", "--pdeathsig", "KILL"]
+                + [sys.executable, "-m", "sipfront", "run", str(path)],
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            )
+        while True:
+            if await asyncio.to_thread(self._ready):
+                return time.monotonic() - begun
+            if self.process.poll() is not None or time.monotonic() - begun > START:
+                raise PeerError(f"the front did not start:\n{self.log_end()}")
+            await asyncio.sleep(0.05)
+
+    def _ready(self) -> bool:
+        try:
+            self._get("/readyz")
+        except (OSError, urllib.error.URLError):
+            return False
+        return True
+
+    def _get(self, path: str) -> Any:
+        with urllib.request.urlopen(self.admin + path, timeout=2) as answer:  # noqa: S310 - http
+            text = answer.read().decode()
+        return json.loads(text) if text[:1] in "{[" else text
+
+    def _post(self, path: str, body: dict[str, Any]) -> Any:
+        token = (self.folder / "token").read_text().strip()
+        request = urllib.request.Request(  # noqa: S310 - http
+            self.admin + path,
+            data=json.dumps(body).encode(),
+            headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - http
+                return json.loads(answer.read())
+        except urllib.error.HTTPError as error:
+            return json.loads(error.read())
+
+    async def status(self) -> Any:
+        """What ``sipfront status --json`` says."""
+        return await asyncio.to_thread(self._get, "/api/v1/status")
+
+    async def events(self) -> list[dict[str, Any]]:
+        """The newest events, oldest first."""
+        answer = await asyncio.to_thread(self._get, "/api/v1/events?limit=500")
+        events = answer["events"] if isinstance(answer, dict) else answer
+        return list(events)
+
+    async def metrics(self) -> str:
+        """The text of /metrics."""
+        return str(await asyncio.to_thread(self._get, "/metrics"))
+
+    async def switchover(self, to: str | None = None, force: bool = False) -> Any:
+        """Change the roles by hand."""
+        body: dict[str, Any] = {"force": force}
+        if to:
+            body["to"] = to
+        return await asyncio.to_thread(self._post, "/api/v1/switchover", body)
+
+    async def until_active(self, name: str, limit: float = 10.0) -> None:
+        """Wait until a node is the active one."""
+        end = time.monotonic() + limit
+        while (await self.status()).get("active") != name:
+            if time.monotonic() > end:
+                raise PeerError(f"{name} did not become active:\n{self.log_end()}")
+            await asyncio.sleep(0.02)
 
     @property
     def pid(self) -> int:
         """The process's number."""
         if self.process is None:
-            raise FrontError("the front is not running")
+            raise PeerError("the front is not running")
         return self.process.pid
 
-    def write(self) -> None:
-        """Write the configuration file."""
-        self.file.write_text(yaml.safe_dump(self.config, sort_keys=False))
-
-    def launch(self) -> None:
-        """Start the process; :meth:`ready` waits until it serves."""
-        self.write()
-        command = [*self.within, "setpriv", "--pdeathsig", "KILL"]
-        command += [sys.executable, "-m", "sipfront", "run", str(self.file)]
-        environment = {**os.environ, "STATE_DIRECTORY": str(self.folder)}
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment
-            )
-
-    async def ready(self, limit: float = START) -> float:
-        """Wait until /readyz says yes; return the seconds that took."""
-        begun = time.monotonic()
-        last = "no answer"
-        async with aiohttp.ClientSession() as session:
-            while time.monotonic() - begun < limit:
-                if self.process is None or self.process.poll() is not None:
-                    raise FrontError(f"the front ended by itself:\n{self.log_end()}")
-                try:
-                    async with session.get(f"{self.admin}/readyz") as answer:
-                        last = f"{answer.status} {await answer.text()}"
-                        if answer.status == 200:
-                            return time.monotonic() - begun
-                except aiohttp.ClientError as error:
-                    last = str(error)
-                await asyncio.sleep(0.03)
-        raise FrontError(f"not ready within {limit} s ({last}):\n{self.log_end()}")
-
-    async def start(self) -> float:
-        """Start it and wait until it is ready; return the seconds that took."""
-        self.launch()
-        return await self.ready()
-
-    async def stop(self, limit: float = 8.0) -> None:
-        """Ask it to end (SIGTERM); by force after ``limit``."""
-        process = self.process
-        if process is None:
-            return
-        process.send_signal(signal.SIGTERM)
-        try:
-            await asyncio.to_thread(process.wait, limit)
-        except subprocess.TimeoutExpired:
-            pass
-        self.kill()
-
     def kill(self) -> None:
-        """End it as a power cut would."""
-        if self.process is not None:
+        """kill -9."""
+        if self.process is not None and self.process.poll() is None:
             self.process.kill()
             self.process.wait()
-            self.process = None
+
+    async def stop(self) -> int:
+        """SIGTERM, and its exit code."""
+        if self.process is None:
+            return 0
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            return await asyncio.to_thread(self.process.wait, 10)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            return -9
 
     def log_end(self, lines: int = 40) -> str:
-        """Return the end of its log."""
+        """The end of its log."""
+        if not self.log.exists():
+            return ""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
-
-    async def get(self, path: str) -> Any:
-        """Ask the HTTP side."""
-        async with (
-            aiohttp.ClientSession() as session,
-            session.get(f"{self.admin}{path}") as answer,
-        ):
-            answer.raise_for_status()
-            return await answer.json()
-
-    async def command(self, *words: str, limit: float = 10.0) -> tuple[int, str]:
-        """Run ``sipfront WORDS`` as an operator would; return exit code and output."""
-        process = await asyncio.create_subprocess_exec(
-            *(*self.within, sys.executable, "-m", "sipfront", *words),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            env={**os.environ, "STATE_DIRECTORY": str(self.folder)},
-        )
-        async with asyncio.timeout(limit):
-            out, _ = await process.communicate()
-        return process.returncode or 0, out.decode(errors="replace")
