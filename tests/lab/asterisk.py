@@ -113,6 +113,7 @@ class Asterisk:
 
     def launch(self) -> None:
         """Start the process; :meth:`started` waits until it answers."""
+        prepare.occupy()
         if not (self.folder / "etc").exists():
             self.write()
         (self.folder / "run/asterisk.ctl").unlink(missing_ok=True)

@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 
 from tests.lab import prepare
-from tests.lab.asterisk import Asterisk, password
+from tests.lab.asterisk import DOMAIN, Asterisk, password
 from tests.lab.capture import Capture
-from tests.lab.front import Front
+from tests.lab.front import ADDRESS, INSIDE, Front, certificate, configuration
 from tests.lab.phones.baresip import BaresipPhone
 from tests.lab.phones.pjsua import PjsuaPhone
 
@@ -175,10 +175,24 @@ async def direct(pair: Pair, tmp_path: Path) -> AsyncIterator[Callable[[Asterisk
         yield lambda node: Phones(tmp_path, f"{node.ip}:5060", stack)
 
 
+def front_section(folder: Path) -> dict[str, Any]:
+    """Return the configuration of a front that serves all transports."""
+    chain, key = certificate(folder)
+    listen = [f"udp://{ADDRESS}:5060", f"tcp://{ADDRESS}:5060", f"tls://{ADDRESS}:5061"]
+    return {
+        "listen": listen,
+        "domains": [DOMAIN],
+        "inside": f"udp://{INSIDE}",
+        "tls": {"certificate": str(chain), "key": str(key)},
+    }
+
+
 @pytest.fixture
 async def front(pair: Pair, tmp_path: Path) -> AsyncIterator[Front]:
     """A running front before the pair."""
-    front = Front(tmp_path / "front")
+    folder = tmp_path / "front"
+    config = configuration(folder, front=front_section(folder), log={"level": "debug"})
+    front = Front(folder, config)
     await front.start()
     try:
         yield front
@@ -190,7 +204,9 @@ async def front(pair: Pair, tmp_path: Path) -> AsyncIterator[Front]:
 async def phones(front: Front, tmp_path: Path) -> AsyncIterator[Phones]:
     """Phones and the trunk's peer at the front."""
     async with AsyncExitStack() as stack:
-        yield Phones(tmp_path, f"{front.ip}:5060", stack, ca=str(front.ca))
+        yield Phones(
+            tmp_path, f"{ADDRESS}:5060", stack, ca=front.config["front"]["tls"]["certificate"]
+        )
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from typing import Any
 
 import yaml
 
+from tests.lab import prepare
 from tests.lab.asterisk import DOMAIN, PeerError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,12 +39,8 @@ def configuration(folder: Path, **changes: Any) -> dict[str, Any]:
             "domains": [DOMAIN],
             "inside": f"udp://{INSIDE}",
         },
-        "nodes": [
-            {"name": name, "uri": f"sip:{address}:5060"} for name, address in NODES.items()
-        ],
-        "trunks": [
-            {"name": "carrier", "uri": f"sip:{CARRIER}:5060", "sources": [f"{CARRIER}/32"]}
-        ],
+        "nodes": [{"name": name, "uri": f"sip:{address}:5060"} for name, address in NODES.items()],
+        "trunks": [{"name": "carrier", "uri": f"sip:{CARRIER}:5060", "sources": [f"{CARRIER}/32"]}],
         "keys": str(folder / "keys"),
         "admin": {"listen": f"http://{ADMIN}", "token_file": str(folder / "token")},
     }
@@ -83,6 +80,7 @@ class Front:
 
     async def start(self) -> float:
         """Start it and wait until it has an active node; the seconds that took."""
+        prepare.occupy()
         path = self.folder / "sipfront.yaml"
         path.write_text(yaml.safe_dump(self.config, sort_keys=False))
         begun = time.monotonic()

@@ -102,6 +102,27 @@ def alone(lab: Path) -> Iterator[None]:
         yield
 
 
+_held: list[object] = []
+
+
+def occupy(lab: Path | None = None) -> None:
+    """Have the lab's addresses for this process alone, until it ends; wait for another's end.
+
+    The peers live at fixed addresses of loopback: two runs at once would talk to each other's.
+    """
+    if _held:
+        return
+    folder = lab or lab_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = (folder / "in-use").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        say("another run uses the lab; waiting for its end")
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    _held.append(lock)
+
+
 def say(text: str) -> None:
     """Tell the user what goes on."""
     print(f"lab: {text}", flush=True)
