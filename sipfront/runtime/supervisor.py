@@ -54,7 +54,7 @@ class Supervisor:
         self.on_event: Callable[[dict[str, Any]], None] | None = None
         self._ask = ask_witness
         self._now = now
-        self._heard = [float("-inf")] * len(monitor.settings.nodes)
+        self._heard = [0.0] * len(monitor.settings.nodes)
         self._deadline: float | None = None
 
     # ------------------------------------------------------------------ the driver's verbs

@@ -137,6 +137,9 @@ class _Socket(asyncio.DatagramProtocol):
         """Begin to receive."""
         loop = asyncio.get_running_loop()
         await loop.create_datagram_endpoint(lambda: self, sock=self.sock)
+        # libuv switches SO_REUSEADDR on for every socket that it is given; with it on, whoever
+        # asks for reuse too could bind our port beside us.
+        _share(self.sock, on=False)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport  # type: ignore[assignment]  # it is one: we asked for it
