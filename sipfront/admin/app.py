@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import hdrs, web
@@ -26,13 +27,17 @@ MAX_EVENTS = 1000
 _CONTROL = web.AppKey("control", ControlPort)
 _REGISTRY = web.AppKey("registry", CollectorRegistry)
 _TOKEN = web.AppKey("token", str)
+_SECONDS = web.AppKey("seconds", float)
 
 
-def make_app(control: ControlPort, token: str | None) -> web.Application:
+def make_app(
+    control: ControlPort, token: str | None, *, body_seconds: float = BODY_SECONDS
+) -> web.Application:
     """The application; without a ``token`` no lever can be pulled."""
     app = web.Application(middlewares=[plain_errors, guard(token)], client_max_size=MAX_BODY)
     app[_CONTROL] = control
     app[_TOKEN] = token or ""
+    app[_SECONDS] = body_seconds
     app[_REGISTRY] = metrics.registry(control)
     app.router.add_get("/livez", _livez)
     app.router.add_get("/readyz", _readyz)
@@ -44,8 +49,27 @@ def make_app(control: ControlPort, token: str | None) -> web.Application:
     return app
 
 
+def _answer(value: Any, status: int = 200) -> web.Response:
+    """``value`` as JSON that every reader takes: no NaN, no infinity."""
+    try:
+        text = json.dumps(value, allow_nan=False, default=str)
+    except ValueError:
+        text = json.dumps(_finite(value), allow_nan=False, default=str)
+    return web.Response(text=text, status=status, content_type="application/json")
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {key: _finite(its) for key, its in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(its) for its in value]
+    return value
+
+
 async def _livez(_: web.Request) -> web.Response:
-    return web.json_response({"live": True})
+    return _answer({"live": True})
 
 
 async def _readyz(request: web.Request) -> web.Response:
@@ -53,7 +77,7 @@ async def _readyz(request: web.Request) -> web.Response:
     told: dict[str, Any] = {"ready": ready}
     if is_local(request) or has_token(request, request.app[_TOKEN]):
         told["why"] = why
-    return web.json_response(told, status=200 if ready else 503)
+    return _answer(told, 200 if ready else 503)
 
 
 async def _metrics(request: web.Request) -> web.Response:
@@ -64,14 +88,14 @@ async def _metrics(request: web.Request) -> web.Response:
 
 
 async def _status(request: web.Request) -> web.Response:
-    return web.json_response(request.app[_CONTROL].status())
+    return _answer(request.app[_CONTROL].status())
 
 
 async def _events(request: web.Request) -> web.Response:
     text = request.query.get("limit", "100")
     if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MAX_EVENTS):
         return error(400, f"limit must be a number from 1 to {MAX_EVENTS}")
-    return web.json_response({"events": request.app[_CONTROL].events(int(text))})
+    return _answer({"events": request.app[_CONTROL].events(int(text))})
 
 
 async def _switchover(request: web.Request) -> web.Response:
@@ -100,7 +124,7 @@ async def _mode(request: web.Request) -> web.Response:
 
 def _outcome(done: bool, text: str) -> web.Response:
     """What a lever has done; one that the front has refused is a conflict with its state."""
-    return web.json_response({"text": text}) if done else error(409, text)
+    return _answer({"text": text}) if done else error(409, text)
 
 
 def _node_names(request: web.Request) -> list[str]:
@@ -115,7 +139,7 @@ def _no_node(request: web.Request) -> str:
 async def _body(request: web.Request, known: set[str]) -> Mapping[str, Any]:
     """The JSON object in the body; an empty body is an empty object."""
     try:
-        async with asyncio.timeout(BODY_SECONDS):
+        async with asyncio.timeout(request.app[_SECONDS]):
             raw = await request.read()
     except TimeoutError:
         raise web.HTTPRequestTimeout(text="the body did not come in time") from None

@@ -55,11 +55,11 @@ def read_or_make(path: Path) -> str:
 
     :raises TokenError: as :func:`read`, or the file cannot be made.
     """
+    if os.path.lexists(path):
+        return read(path)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return read(path)
     except OSError as error:
         raise TokenError(f"the token file {path} cannot be made: {error.strerror}") from None
     token = secrets.token_urlsafe(32)

@@ -182,12 +182,12 @@ def parse_duration(value: object) -> float:
 
 
 def format_duration(seconds: float) -> str:
-    """The shortest way to write ``seconds`` that :func:`parse_duration` reads back."""
-    for unit in ("d", "h", "m", "s"):
-        count = seconds / _UNITS[unit]
-        if count >= 1 and count == int(count) and (unit == "s" or count * 1000 < 1000 * 100):
-            return f"{int(count)}{unit}"
-    return f"{round(seconds * 1000, 6):g}ms"
+    """A way to write ``seconds`` that :func:`parse_duration` reads back, to the microsecond."""
+    if seconds and seconds == int(seconds):
+        unit = next(unit for unit in ("d", "h", "m", "s") if seconds % _UNITS[unit] == 0)
+        return f"{int(seconds / _UNITS[unit])}{unit}"
+    number, unit = (seconds, "s") if seconds >= 1 else (seconds * 1000, "ms")
+    return f"{number:.6f}".rstrip("0").rstrip(".") + unit
 
 
 def _scheme(text: str, allowed: tuple[str, ...]) -> tuple[str, str]:

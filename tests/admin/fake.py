@@ -1,0 +1,81 @@
+"""A pair of nodes without nodes: a real object behind the port, with state that levers move."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from sipfront.admin.port import ControlPort, Metric, Mode
+
+
+class Pair:
+    """Two nodes, ``a`` active at first; ``ready_`` says whether ``b`` may take over."""
+
+    def __init__(self) -> None:
+        self.active = "a"
+        self.epoch = 1
+        self.ready_ = True
+        self.modes: dict[str, Mode] = {"a": "in-service", "b": "in-service"}
+        self.heard: float | None = 0.2
+        self.samples: list[Metric] = [
+            ("sipfront_epoch", "the epoch", "gauge", {}, 1.0),
+            ("sipfront_dropped_total", "drops", "counter", {"reason": "garbage"}, 3.0),
+            ("sipfront_dropped_total", "drops", "counter", {"reason": "x\ny"}, 4.0),
+        ]
+        self.log: list[dict[str, Any]] = [
+            {"at": float(n), "event": "word", "text": f"event {n}"} for n in range(2000)
+        ]
+
+    def status(self) -> dict[str, Any]:
+        nodes = [
+            {
+                "name": name,
+                "uri": f"sip:127.0.0.1{n}:5060",
+                "role": "active" if name == self.active else "standby",
+                "state": "up",
+                "mode": self.modes[name],
+                "ready": self.ready_,
+                "why": "answers",
+                "heard": self.heard,
+            }
+            for n, name in enumerate(("a", "b"))
+        ]
+        return {
+            "redundant": self.ready_,
+            "why": "both nodes are up",
+            "active": self.active,
+            "epoch": self.epoch,
+            "decision": "a is preferred",
+            "nodes": nodes,
+            "calls": 3,
+            "bindings": 20,
+            "uptime": 4000.0,
+            "version": "0",
+        }
+
+    def switchover(self, to: str | None, force: bool) -> tuple[bool, str]:
+        target = to or ("b" if self.active == "a" else "a")
+        if target == self.active:
+            return False, f"{target} is active already"
+        if not self.ready_ and not force:
+            return False, f"{target} is not ready"
+        self.active = target
+        self.epoch += 1
+        return True, f"{target} is active since epoch {self.epoch}"
+
+    def set_mode(self, node: str, mode: Mode) -> tuple[bool, str]:
+        self.modes[node] = mode
+        return True, f"{node} is now {mode}"
+
+    def events(self, limit: int) -> list[dict[str, Any]]:
+        return self.log[-limit:]
+
+    def ready(self) -> tuple[bool, str]:
+        return self.ready_, "a takes calls" if self.ready_ else "no node takes calls"
+
+    def metrics(self) -> Iterable[Metric]:
+        return self.samples
+
+
+def _is_a_port() -> ControlPort:
+    return Pair()
