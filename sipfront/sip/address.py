@@ -19,6 +19,8 @@ from sipfront.sip.uri import URI, Uri, is_scheme
 
 __all__ = ["Address", "parse", "split"]
 
+_COMMA = 44
+_QUESTION = 63
 _BLANKS = b" \t"
 #: Octets that an unquoted display name may not hold: it would be unclear where the URI starts.
 _NOT_DISPLAY = bytes(range(9)) + bytes(range(10, 32)) + b'",:;<>@\\\x7f'
@@ -122,7 +124,7 @@ def parse(value: bytes) -> Address:
             end = size
         uri = value[start:end].rstrip(_BLANKS)
         end = start + len(uri)
-        if b"," in uri or b"?" in uri:
+        if _COMMA in uri or _QUESTION in uri:
             raise Malformed("URI with , or ? needs <>")
         tail = value[end:]
     _check_uri(uri)

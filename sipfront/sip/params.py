@@ -30,6 +30,9 @@ _PLAIN = octets(bytes(octet for octet in range(256) if octet not in _CONTROLS))
 #: ``@``, ``/`` there), but nothing that ends or starts anything.
 _VALUE = octets(bytes(octet for octet in range(33, 127) if octet not in b'",;<>\\'))
 
+_LF = 10
+_CR = 13
+_BACKSLASH = 92
 _QUOTE = 34
 _COMMA = 44
 _LEFT = 60
@@ -43,10 +46,10 @@ def straight(value: bytes) -> bytes:
 
     Raises :class:`Malformed` for a CR or LF that folds nothing.
     """
-    if b"\n" not in value and b"\r" not in value:
+    if _LF not in value and _CR not in value:
         return value
     value = value.replace(b"\r\n ", b"   ").replace(b"\r\n\t", b"  \t")
-    if b"\n" in value or b"\r" in value:
+    if _LF in value or _CR in value:
         raise Malformed("stray line end")
     return value
 
@@ -84,7 +87,7 @@ def unquote(value: bytes) -> bytes:
     if len(value) < 2 or value[0] != _QUOTE or value[-1] != _QUOTE:
         return value
     text = value[1:-1]
-    if b"\\" not in text:
+    if _BACKSLASH not in text:
         return text
     out = bytearray()
     at = 0
@@ -103,20 +106,22 @@ def quote(text: bytes) -> bytes:
 
 def pieces(raw: bytes, separator: bytes = b";") -> list[bytes]:
     """``raw`` cut at every separator outside of quoted strings."""
-    if b'"' not in raw:
+    if _QUOTE not in raw:
         return raw.split(separator)
     found = []
-    mark = separator[0]
     begin = at = 0
-    size = len(raw)
-    while at < size:
-        octet = raw[at]
-        if octet == _QUOTE:
-            at = quote_end(raw, at)
-        elif octet == mark:
-            found.append(raw[begin:at])
-            begin = at + 1
-        at += 1
+    end = raw.find(separator)
+    opening = raw.find(b'"')
+    while end >= 0 or opening >= 0:
+        if opening >= 0 and (end < 0 or opening < end):
+            at = quote_end(raw, opening) + 1
+            opening = raw.find(b'"', at)
+            if 0 <= end < at:
+                end = raw.find(separator, at)
+        else:
+            found.append(raw[begin:end])
+            begin = at = end + 1
+            end = raw.find(separator, at)
     found.append(raw[begin:])
     return found
 
@@ -174,8 +179,8 @@ def split(value: bytes) -> list[tuple[int, int]]:
     Raises :class:`Malformed`.
     """
     ends = []
-    if b"," in value:
-        if b'"' in value or b"<" in value:
+    if _COMMA in value:
+        if _QUOTE in value or _LEFT in value:
             ends = _commas(value)
         else:
             at = value.find(b",")

@@ -17,6 +17,8 @@ from sipfront.sip.host import host_key, host_port
 if TYPE_CHECKING:
     from sipfront.sip.params import Pair
 
+_SPACE = 32
+_TAB = 9
 _BLANKS = b" \t"
 #: What a branch of RFC 3261 begins with (8.1.1.7); one without it, or with nothing behind it, is
 #: matched by the rules of RFC 2543 (17.2.3).
@@ -122,7 +124,7 @@ def parse(value: bytes) -> Via:
     if semicolon < 0:
         semicolon = size
     sent_by = value[at:semicolon].strip(_BLANKS)
-    if b" " in sent_by or b"\t" in sent_by:
+    if _SPACE in sent_by or _TAB in sent_by:
         # COLON may have blanks around it; the last colon is the port's, or the host is refused
         host, colon, digits = sent_by.rpartition(b":")
         sent_by = host.rstrip(_BLANKS) + colon + digits.lstrip(_BLANKS)

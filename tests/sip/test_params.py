@@ -55,3 +55,25 @@ def test_backslashes_cost_linear_time() -> None:
     began = time.process_time()
     assert quote_end(value, 0) == len(value) - 1
     assert time.process_time() - began < 5  # quadratic would be minutes
+
+
+@given(st.lists(st.sampled_from([b"a", b"=", b";", b'"', b"\\", b'"x;"']), max_size=12))
+def test_pieces_against_an_octet_loop(parts: list[bytes]) -> None:
+    raw = b"".join(parts)
+    wanted = [b""]
+    quoted = escaped = False
+    for octet in raw:
+        if quoted:
+            quoted = escaped or octet != 34
+            escaped = not escaped and octet == 92
+        elif octet == 59:
+            wanted.append(b"")
+            continue
+        elif octet == 34:
+            quoted = True
+        wanted[-1] += bytes((octet,))
+    if quoted:
+        with pytest.raises(Malformed):
+            pieces(raw)
+    else:
+        assert pieces(raw) == wanted
