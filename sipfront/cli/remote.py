@@ -61,15 +61,15 @@ def plain(value: Any) -> str:
 def as_text(answer: dict[str, Any]) -> str:
     """The status for people: first whether a dead node would be survived now."""
     redundant = "yes" if answer.get("redundant") else "no"
-    lines = [f"redundant: {redundant}, because {plain(answer.get('why'))}"]
-    active, epoch = plain(answer.get("active")), plain(answer.get("epoch"))
-    lines.append(f"active: {active} since epoch {epoch}: {plain(answer.get('decision'))}")
+    why = plain(answer.get("why")).removeprefix(f"{redundant}: ")
+    lines = [f"redundant: {redundant}, because {why}"]
+    active = plain(answer.get("active") or "none")
+    lines.append(f"active: {active}, epoch {plain(answer.get('epoch'))}")
+    lines.append(f"decision: {plain(answer.get('decision'))}")
     nodes = [node for node in answer.get("nodes", []) if isinstance(node, dict)]
     if nodes:
         lines += ["", *_table([_COLUMNS, *(_row(node) for node in nodes)])]
-        lines += [
-            f"{plain(node.get('name'))}: {plain(node['why'])}" for node in nodes if node.get("why")
-        ]
+        lines += [_why(node) for node in nodes if node.get("why")]
     counts = [f"{key} {plain(answer[key])}" for key in ("calls", "bindings") if key in answer]
     if "uptime" in answer:
         counts.append(f"up {_age(answer['uptime'])}")
@@ -78,6 +78,12 @@ def as_text(answer: dict[str, Any]) -> str:
     if counts:
         lines += ["", ", ".join(counts)]
     return "\n".join(lines)
+
+
+def _why(node: dict[str, Any]) -> str:
+    """The sentence about a node, its name in front once."""
+    name, why = plain(node.get("name")), plain(node["why"])
+    return why if why.startswith(f"{name} ") else f"{name}: {why}"
 
 
 def _row(node: dict[str, Any]) -> tuple[str, ...]:

@@ -55,8 +55,11 @@ def test_a_wrong_token(front: Front, tmp_path: Path, capsys: pytest.CaptureFixtu
         "http://x:99999",
         "http://u@x",
         "http://x/y",
-    ]
-    + ["http://x?y", "http://[::1", "http://a b", "http://\u00e4"],
+        "http://x?y",
+        "http://[::1",
+        "http://a\tb",
+        "http://ä",
+    ],
 )
 def test_a_bad_address(url: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["status", "--url", url]) == 2

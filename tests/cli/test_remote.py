@@ -13,7 +13,8 @@ def test_status(front: Front, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["status", *front.where]) == 0
     assert capsys.readouterr().out == (
         "redundant: yes, because both nodes are up\n"
-        "active: a since epoch 1: a is preferred\n"
+        "active: a, epoch 1\n"
+        "decision: a is preferred\n"
         "\n"
         "name  role     state  mode        ready  heard      uri\n"
         "a     active   up     in-service  yes    0.2 s ago  sip:127.0.0.10:5060\n"
@@ -37,11 +38,12 @@ def test_status_of_a_pair_that_is_not_well(
     assert main(["status", *front.where]) == 0
     out = capsys.readouterr().out
     assert out.startswith("redundant: no, because ")
+    assert as_text({"why": "no: b is down"}).startswith("redundant: no, because b is down\n")
     assert "never" in out
 
 
 def test_an_answer_from_another_version_is_shown_as_far_as_it_goes() -> None:
-    assert as_text({}) == "redundant: no, because -\nactive: - since epoch -: -"
+    assert as_text({}) == "redundant: no, because -\nactive: none, epoch -\ndecision: -"
     odd = {"nodes": [None, {"name": 3, "heard": "x"}, 5], "uptime": "soon", "why": "\x1b[2J\n"}
     assert "\x1b" not in as_text(odd)
     assert plain("x" * 600).endswith("...")
