@@ -39,6 +39,7 @@ class Report:
     made: int = 0
     failed: int = 0
     failures: str = ""
+    outcome: str = ""
     fault_at: float = 0.0
     decided_at: float = 0.0
     first_packet_at: float = 0.0
@@ -68,6 +69,8 @@ class Report:
             f"for {self.seconds:g} s",
             f"  calls made {self.made}, failed {self.failed} {self.failures}".rstrip(),
         ]
+        if self.failed or not self.made:
+            text.append(f"  {self.outcome}")
         if self.decided_at:
             text.append(
                 f"  decision {1000 * (self.decided_at - self.fault_at):.0f} ms after the fault, "
@@ -160,6 +163,7 @@ async def run(
                 call_count=int(rate * seconds),
                 pause_duration=int(1000 * hold),
                 timings=True,
+                timeout=seconds + 15,
             )
             await asyncio.sleep(SETTLE)
             async with called.start(), caller.start() as calls:
@@ -167,6 +171,7 @@ async def run(
                 report.fault_at = time.time()
                 await _inflict(lab, fault)
                 result = await calls.wait()
+            report.outcome = str(result)
             report.made = result.stats.created if result.stats else 0
             report.failed = result.failed
             report.failures = ", ".join(
@@ -201,7 +206,7 @@ def _measure(report: Report, calls: tuple[CallTiming, ...]) -> None:
 
 async def _explain(report: Report, lab: Lab) -> None:
     for event in await lab.front.events():
-        at = float(event.get("time", 0.0))
+        at = float(event.get("at", 0.0))
         if at >= report.fault_at - 0.5:
             report.events.append(
                 f"{1000 * (at - report.fault_at):+.0f} ms {event.get('event', event.get('kind'))}: "
