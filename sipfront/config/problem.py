@@ -35,7 +35,14 @@ class Problem(NamedTuple):
         """``file:line:column: key: what is wrong``."""
         key = f"{self.key}: " if self.key else ""
         word = "warning: " if self.warning else ""
-        return f"{self.file}:{self.line}:{self.column}: {word}{key}{self.text}"
+        return _printable(f"{self.file}:{self.line}:{self.column}: {word}{key}{self.text}")
+
+
+def _printable(text: str) -> str:
+    """One line, whatever was written in the file: keys may hold anything that YAML can escape."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 class ConfigError(Exception):
