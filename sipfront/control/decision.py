@@ -214,12 +214,13 @@ def _leave(view: View, active: NodeView) -> Decision:
 
 
 def _fail_back(view: View) -> Decision:
-    preferred = view.nodes[0]
+    assert view.active is not None
+    preferred, active = view.nodes[0], view.nodes[view.active]
     if preferred.obstacle:
         return _stay("stay", f"no fail-back: {preferred.obstacle}")
     if reason := bound(view):
         return _stay("hold-down", f"no fail-back yet: {reason}")
-    text = f"{preferred.name} is preferred, ready, and the window for fail-back is open"
+    text = f"{active.name} is left for {preferred.name}, which is preferred and ready: the window for fail-back is open"
     return Decision(Action.MOVE, "fail-back", text, 0, voluntary=True)
 
 

@@ -134,7 +134,8 @@ class Pair:
             why = self._why_refused(watch, now)
             known = watch.reach is State.DOWN
             watch.sink(certain=True, why=why)
-            return Change(watch.index, "lost", why) if known else None
+            text = f"{self.name(watch)} {why}: what lives on it is given up"
+            return Change(watch.index, "lost", text) if known else None
         if watch.reach is State.DOWN:
             if (
                 not watch.certain
@@ -142,22 +143,25 @@ class Pair:
                 and now >= watch.since + self.s.rescue_after
             ):
                 watch.certain = True
-                why = f"{self.name(watch)} has been silent for {ms(now - watch.since)}"
-                return Change(watch.index, "lost", f"{why}: what lives on it is given up")
-        elif watch.silent_out(now) and self._believable(watch, now):
-            watch.sink(certain=False, why=self._why_silent(watch, now))
+                who, long = self.name(watch), ms(now - watch.since)
+                text = f"{who} has been silent for {long}: what lives on it is given up"
+                return Change(watch.index, "lost", text)
+        elif watch.since is not None and watch.silent_out(now):
+            if self._believable(watch, watch.since, now):
+                watch.sink(certain=False, why=self._why_silent(watch, now))
+        elif watch.deaf_out(now) and self._believable(watch, now - self.s.patience, now):
+            why = f"speaks but has not answered a probe for {ms(now - watch.last_reply)}"
+            watch.sink(certain=False, why=why)
         elif not watch.muted and watch.mute_out(now):
             watch.muted = True
             watch.why = (
-                f"{self.name(watch)} leaves OPTIONS unanswered for more than "
-                f"{ms(self.s.patience)} but is heard ({ms(now - watch.last)} ago)"
+                f"OPTIONS unanswered for more than {ms(self.s.patience)}, "
+                f"but heard {ms(now - watch.last)} ago"
             )
         return None
 
-    def _believable(self, watch: Watch, now: float) -> bool:
+    def _believable(self, watch: Watch, since: float, now: float) -> bool:
         """Is it the node that is silent, and not the front that is deaf?"""
-        since = watch.since
-        assert since is not None
         if any(at >= since for at in self.witnesses.values()):
             return True
         others = [w for w in self.watches if w is not watch]
@@ -200,9 +204,9 @@ class Pair:
             return changes
         self._stable[i] = new
         if new is State.DOWN:
-            changes.append(Change(i, "down", watch.why))
+            changes.append(Change(i, "down", f"{name} {watch.why}"))
         elif new is State.OVERLOADED:
-            changes.append(Change(i, "overloaded", self._why_overloaded(watch, now)))
+            changes.append(Change(i, "overloaded", self.why(watch, now)))
         elif new is State.UNKNOWN:
             text = f"{name} and everything else inside is silent: the front may be cut off"
             changes.append(Change(i, "unknown", text))
@@ -249,22 +253,20 @@ class Pair:
         more = ""
         if watch.refusals < self.s.refusals:
             more = f" and left {self.s.burst} probes unanswered"
-        who = self.name(watch)
-        return f"{who} refused {times}{more} within {span}, {self._last(watch, now)}"
+        return f"refused {times}{more} within {span}, {self._last(watch, now)}"
 
     def _why_silent(self, watch: Watch, now: float) -> str:
         assert watch.since is not None
         sends, span = watch.count(now), ms(now - watch.since)
-        who = self.name(watch)
-        return f"{who} left {sends} sends unanswered for {span}, {self._last(watch, now)}"
+        return f"left {sends} sends unanswered for {span}, {self._last(watch, now)}"
 
     def _why_overloaded(self, watch: Watch, now: float) -> str:
         if watch.muted:
             return watch.why
         if now < watch.busy_until:
             left = ms(watch.busy_until - now)
-            return f"{self.name(watch)} answered 503 and wants to be spared for {left}"
-        return f"{self.name(watch)} answered 503 {self.s.fall} times in a row"
+            return f"answered 503 and wants to be spared for {left}"
+        return f"answered 503 {self.s.fall} times in a row"
 
     # ------------------------------------------------------------------ time
 

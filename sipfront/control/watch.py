@@ -14,7 +14,8 @@ is older than this node ever takes, probes go out ``spacing`` apart, with a stra
 ``burst`` unanswered sends make it DOWN; but the pair may hold that verdict back, because a front
 that is cut off hears nothing either (:mod:`sipfront.control.pair`).
 
-A node that is heard while its OPTIONS stay unanswered as long as that is OVERLOADED.
+A node that is heard while its OPTIONS stay unanswered as long as that is OVERLOADED.  If it
+answers nothing at all that it is asked for ``rescue_after``, it is deaf, and that is DOWN as well.
 
 This file knows one node, and nothing of roles.
 """
@@ -73,6 +74,7 @@ class Watch:
         "last_answer",
         "last_probe",
         "last_refusal",
+        "last_reply",
         "muted",
         "pace",
         "reach",
@@ -110,7 +112,8 @@ class Watch:
         self.trouble = NEVER
         self.up_since = NEVER
         self.last = NEVER  # heard
-        self.last_answer = NEVER
+        self.last_answer = NEVER  # to OPTIONS
+        self.last_reply = NEVER  # to any probe
         self.last_refusal = NEVER
         self.last_probe = NEVER
         self.floor = now  # silence is not counted from before this
@@ -150,6 +153,7 @@ class Watch:
         self.hear(ev.at)
         if self.refused_at is not None and sent >= self.refused_at:
             self._veto(ev.at)
+        self.last_reply = ev.at
         if kind != "options":
             return
         self.answers += 1
@@ -191,7 +195,7 @@ class Watch:
             return
         self.ring.add(ev)
         if self.real_since is None:
-            self._kick = self.reach is not State.DOWN
+            self._kick = self._kick or self.reach is not State.DOWN
             self.real_since = ev.since
         self.real_since = min(self.real_since, ev.since)
         self.real_sends = max(self.real_sends, ev.sends)
@@ -222,7 +226,7 @@ class Watch:
             return
         self.last_probe = now
         self._kick = False
-        if self._mute and now - self._mute[-1] > self.s.timeout:
+        if self._mute and now > self._mute[0] + self.s.timeout:
             self.rising.fail()
         if len(self._mute) < self.s.burst + SENDS_KEPT:
             self._mute.append(now)
@@ -300,7 +304,9 @@ class Watch:
         if self.refusals >= self.s.refusals:
             return True
         need = self.s.burst
-        return len(self._sends) >= need and now >= self._sends[need - 1] + self.pace.quick
+        if now < self.refused_at + need * self.s.quick or len(self._sends) < need:
+            return False
+        return now >= self._sends[need - 1] + self.pace.quick
 
     def mute_out(self, now: float) -> bool:
         """OPTIONS unanswered long and often enough, and yet it is heard."""
@@ -311,6 +317,14 @@ class Watch:
             and now >= self._mute[0] + self.s.patience
             and self.last > self._mute[0] + self.pace.late
         )
+
+    def deaf_out(self, now: float) -> bool:
+        """It speaks, but has answered nothing that was asked, not even the stray BYE, for so long
+        that it cannot be overload: what the front sends does not get there."""
+        return self.muted and now >= self._deaf() + self.s.rescue_after
+
+    def _deaf(self) -> float:
+        return max(self.last_reply, self._mute[0]) if self._mute else self.last_reply
 
     def overloaded(self, now: float) -> bool:
         """Alive, but not to be given anything new."""
@@ -324,11 +338,13 @@ class Watch:
         if self.since is not None:
             times += [self.since + self.s.patience, self.since + self.s.rescue_after]
             times += [sent + grace for sent in self._sends[:need]]
+        if self.muted:
+            times.append(self._deaf() + self.s.rescue_after)
         if self._mute:
             times.append(self._mute[0] + self.s.patience)
             times += [sent + grace for sent in self._mute[need - 1 : need]]
         if self.refused_at is not None:
-            times.append(self.refused_at + self.pace.quick)
+            times += [self.refused_at + self.pace.quick, self.refused_at + need * self.s.quick]
             times += [sent + self.pace.quick for sent in self._sends[need - 1 : need]]
         return times
 

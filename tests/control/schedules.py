@@ -1,0 +1,158 @@
+"""Random schedules of faults for the simulated pair.  One seed is one schedule, for ever."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+
+from sim import NAMES, Broken, Sim, settings
+
+from sipfront.control.decision import Mode
+
+#: a schedule's length, and how long the world is left alone after it
+LENGTH = 30.0
+REST = 12.0
+
+Fault = Callable[[Sim, Random], None]
+
+
+def kill(sim: Sim, chance: Random) -> None:
+    """The process dies and comes back after a while, or not before the end."""
+    i = chance.randrange(2)
+    sim.change(i, alive=False, frozen=False, icmp=chance.choice(["all", "limited", "none"]))
+    if chance.random() < 0.8:
+        sim.at(chance.uniform(0.03, 15.0), lambda: sim.change(i, alive=True))
+
+
+def freeze(sim: Sim, chance: Random) -> None:
+    """The node stands still for a while: a snapshot, or for good."""
+    i = chance.randrange(2)
+    sim.change(i, frozen=True)
+    sim.at(chance.choice([0.3, 0.7, 1.0, 3.0, 6.0, 20.0]), lambda: sim.change(i, frozen=False))
+
+
+def slow(sim: Sim, chance: Random) -> None:
+    """Answers come late."""
+    i = chance.randrange(2)
+    sim.change(i, delay=chance.choice([0.02, 0.2, 0.6, 2.0]), jitter=chance.uniform(0.0, 0.2))
+    sim.at(chance.uniform(1.0, 20.0), lambda: sim.change(i, delay=0.002, jitter=0.001))
+
+
+def loss(sim: Sim, chance: Random) -> None:
+    """Packets are lost in both directions."""
+    i, p = chance.randrange(2), chance.choice([0.02, 0.05, 0.2, 0.5])
+    sim.change(i, loss_to=p, loss_from=p)
+    sim.at(chance.uniform(1.0, 20.0), lambda: sim.change(i, loss_to=0.0, loss_from=0.0))
+
+
+def one_way(sim: Sim, chance: Random) -> None:
+    """One direction is dead, the other one is not."""
+    i, way = chance.randrange(2), chance.choice(["loss_to", "loss_from"])
+    sim.change(i, **{way: 1.0})
+    sim.at(chance.uniform(0.1, 10.0), lambda: sim.change(i, **{way: 0.0}))
+
+
+def flap(sim: Sim, chance: Random) -> None:
+    """The process dies and comes back again and again."""
+    i, period = chance.randrange(2), chance.choice([0.02, 0.2, 1.0, 3.0])
+    for n in range(chance.randrange(3, 10)):
+        sim.at(n * period, lambda: sim.change(i, alive=False))
+        sim.at((n + 0.5) * period, lambda: sim.change(i, alive=True))
+
+
+def busy(sim: Sim, chance: Random) -> None:
+    """Everything is answered with 503."""
+    i = chance.randrange(2)
+    sim.change(i, status=503)
+    sim.at(chance.uniform(1.0, 10.0), lambda: sim.change(i, status=200))
+
+
+def mute(sim: Sim, chance: Random) -> None:
+    """New requests are dropped, dialogs go on: an overloaded Asterisk."""
+    i = chance.randrange(2)
+    sim.change(i, mute=True)
+    sim.at(chance.uniform(0.5, 10.0), lambda: sim.change(i, mute=False))
+
+
+def cut(sim: Sim, chance: Random) -> None:
+    """The front hears nobody."""
+    sim.cut_off(True)
+    sim.at(chance.choice([0.2, 0.7, 0.9, 2.0, 8.0]), lambda: sim.cut_off(False))
+
+
+def by_hand(sim: Sim, chance: Random) -> None:
+    """An operator wants a change."""
+    sim.switchover(chance.choice([None, 0, 1]), force=chance.random() < 0.2)
+
+
+def set_mode(sim: Sim, chance: Random) -> None:
+    """An operator drains or stops a node, and puts it back later."""
+    i = chance.randrange(2)
+    sim.mode(i, chance.choice(["drain", "maintenance"]), force=chance.random() < 0.2)
+    sim.at(chance.uniform(1.0, 15.0), lambda: (sim.mode(i, "in-service"), None)[1])
+
+
+FAULTS: tuple[Fault, ...] = (
+    kill, freeze, slow, loss, one_way, flap, busy, mute, cut, by_hand, set_mode,
+)  # fmt: skip
+
+
+def heal(sim: Sim) -> None:
+    """Make the world perfect again."""
+    sim.cut_off(False)
+    for i in range(2):
+        sim.change(
+            i, alive=True, frozen=False, mute=False, status=200, delay=0.002, jitter=0.001,
+            loss_to=0.0, loss_from=0.0, icmp="all",
+        )  # fmt: skip
+
+
+def schedule(seed: int) -> Sim:
+    """Run the schedule of this seed; raises :class:`Broken`, the seed in its text."""
+    chance = Random(seed)
+    load = chance.choice([0.0, 2.0, 10.0])
+    sim = Sim(
+        seed,
+        settings(
+            hold_down=chance.choice([5.0, 120.0]),
+            failback=chance.choice(["manual", "never", "window"]),
+            witnesses=chance.choice([(), (), ("router",)]),
+        ),
+        active=chance.choice([None, 0, 0, 1]),
+        calls=load,
+        chatter=load * chance.choice([0.0, 2.0]),
+    )
+    faults = chance.sample(FAULTS, chance.randrange(1, len(FAULTS)))
+    if chance.random() < 0.3:
+        sim.monitor.window(True, sim.now)
+    try:
+        sim.run(3.0)
+        at = 0.0
+        while at < LENGTH:
+            fault = chance.choice(faults)
+            sim.at(at, lambda fault=fault: fault(sim, chance))  # type: ignore[misc]
+            at += chance.expovariate(1 / 4.0)
+        sim.run(LENGTH + 21.0)
+        heal(sim)
+        for i in range(2):
+            sim.mode(i, "in-service")
+        sim.run(REST)
+        _afterwards(sim)
+    except AssertionError as error:
+        raise Broken(f"schedule {seed} ({[f.__name__ for f in faults]}): {error}") from error
+    return sim
+
+
+def _afterwards(sim: Sim) -> None:
+    """In a perfect world all is well again."""
+    active = sim.monitor.active
+    if active is None:
+        raise Broken("nobody became active in a perfect world")
+    redundant, sentence = sim.monitor.redundancy()
+    if not redundant:
+        raise Broken(f"not redundant in a perfect world: {sentence}")
+    status = sim.monitor.status()
+    for node in status.nodes:
+        if node.state != "UP" or node.mode != Mode.IN_SERVICE.value:
+            raise Broken(f"in a perfect world: {node}")
+    assert status.active == NAMES[active]

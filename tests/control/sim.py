@@ -1,0 +1,428 @@
+"""A simulated pair on a moved clock: two nodes, a lossy network, traffic, and one Monitor.
+
+What a node can suffer: killed (its host refuses, as often as its kernel likes to), frozen (what
+arrives waits in its buffer), overloaded (new requests are dropped, dialogs go on), slow, busy
+(503), loss in each direction, the front cut off.  After every step of the monitor the invariants
+are checked against what is true in the simulation, which the monitor cannot see.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from sipfront.control.actions import ROLE_EVENTS, AskWitness, Event, Roles, SendProbe
+from sipfront.control.decision import HOUR, Mode, Standing
+from sipfront.control.evidence import Answered, Evidence, Overload, Refused, Silent, Witness
+from sipfront.control.monitor import Monitor
+from sipfront.control.pair import FRESH
+from sipfront.control.settings import Settings
+from sipfront.control.verdict import State
+
+#: what waits in the socket of a frozen node (a default receive buffer)
+BUFFER = 166
+#: a dead active is left at most so long after the fault when the standby is fine: one interval
+#: until somebody asks, 1 s until the verdict, and what loss may cost
+PROMISE = 1.8
+#: real requests: after this an unanswered one is told as silence
+ADAPTIVE = 0.06
+#: how long the truth must have been simple before the simulation holds the monitor to it
+SIMPLE = 4.0
+
+NAMES = ("pbx-a", "pbx-b")
+NEVER = float("-inf")
+
+
+@dataclass
+class Node:
+    """The truth about one node."""
+
+    alive: bool = True
+    frozen: bool = False
+    mute: bool = False  # drops new requests, lives in its dialogs
+    status: int = 200
+    delay: float = 0.002  # there and back
+    jitter: float = 0.001
+    loss_to: float = 0.0
+    loss_from: float = 0.0
+    icmp: str = "all"  # all, limited, none
+    tokens: float = 6.0
+    tokens_at: float = 0.0
+    buffer: list[Callable[[], None]] = field(default_factory=list)
+    spoke: float = NEVER
+    asked_since: float | None = None  # first real request that nothing followed
+    asked_sends: int = 0
+    bad_since: float | None = None  # unreachable since, in truth
+    fine_since: float = 0.0  # perfectly fine since, in truth
+    hurt: float = NEVER  # when anything at all was last wrong with it
+
+    @property
+    def reachable(self) -> bool:
+        return self.alive and not self.frozen and self.loss_to < 1.0 and self.loss_from < 1.0
+
+    @property
+    def fine(self) -> bool:
+        return (
+            self.reachable
+            and not self.mute
+            and self.status == 200
+            and self.delay + self.jitter <= 0.05
+            and max(self.loss_to, self.loss_from) == 0.0
+        )
+
+
+class Broken(AssertionError):
+    """An invariant does not hold."""
+
+
+class Sim:
+    """Drive one monitor through a world."""
+
+    def __init__(
+        self,
+        seed: int = 0,
+        settings: Settings | None = None,
+        active: int | None = 0,
+        calls: float = 0.0,
+        chatter: float = 0.0,
+        check: bool = True,
+        start: float = 1000.0,
+    ) -> None:
+        self.random = random.Random(seed)
+        self.settings = settings or Settings(nodes=NAMES)
+        self.now = start
+        self.nodes = [Node(fine_since=start) for _ in self.settings.nodes]
+        self.calls = calls  # new requests a second, to the active node
+        self.chatter = chatter  # messages a second inside dialogs, from the active node
+        self.cut = False
+        self.cut_ended = NEVER
+        self.cut_began = NEVER
+        self.last_cut = NEVER
+        self.check = check
+        self._queue: list[tuple[float, int, Callable[[], None]]] = []
+        self._order = 0
+        self.events: list[Event] = []
+        self.roles: Roles | None = None
+        self.owners: dict[int, int] = {}
+        self.changes: list[tuple[float, Event]] = []
+        self.first_refusal = NEVER
+        self.first_silence = NEVER
+        self.steps = 0
+        self.sent = 0
+        self.forced = 0
+        self.monitor = Monitor(self.settings, start, active, 5 if active is not None else 0)
+        self._carry_out()
+        if calls:
+            self.at(1.0 / calls, self._call)
+        if chatter:
+            self.at(1.0 / chatter, self._chat)
+
+    # ------------------------------------------------------------------ the world
+
+    def at(self, delay: float, what: Callable[[], None]) -> None:
+        """Let something happen after ``delay``."""
+        self._order += 1
+        heapq.heappush(self._queue, (self.now + delay, self._order, what))
+
+    def change(self, node: int, **what: object) -> None:
+        """Change the truth about a node."""
+        this = self.nodes[node]
+        if what.get("alive") is False:
+            this.buffer.clear()
+        for key, value in what.items():
+            setattr(this, key, value)
+        if not this.frozen and this.buffer:
+            waiting, this.buffer = this.buffer, []
+            if this.alive:
+                for act in waiting:
+                    self.at(self.random.uniform(0.0, 0.002), act)
+        self.truth()
+
+    def cut_off(self, cut: bool) -> None:
+        """Cut the front off from everything inside, or join it again."""
+        if self.cut and not cut:
+            self.cut_ended = self.now
+        if cut and not self.cut:
+            self.cut_began = self.now
+        self.cut = cut
+        self.truth()
+
+    def truth(self) -> None:
+        """Write down since when what has been true."""
+        for node in self.nodes:
+            if node.reachable and not self.cut:
+                node.bad_since = None
+            elif node.bad_since is None:
+                node.bad_since = self.now
+            if not node.fine or self.cut:
+                node.fine_since = float("inf")
+                node.hurt = self.now
+            elif node.fine_since == float("inf"):
+                node.fine_since = node.hurt = self.now
+        if self.cut:
+            self.last_cut = self.now
+
+    # ------------------------------------------------------------------ the network
+
+    def _lost(self, probability: float) -> bool:
+        return self.cut or (probability > 0.0 and self.random.random() < probability)
+
+    def _to(self, i: int, new: bool, reply: Callable[[], None]) -> None:
+        """A request goes to node i; ``reply`` is called here when its answer arrives."""
+        node = self.nodes[i]
+        if self._lost(node.loss_to):
+            return
+        if not node.alive:
+            self._refuse(i)
+            return
+
+        def serve() -> None:
+            if node.mute and new:
+                return
+            if node.alive and not self._lost(node.loss_from):
+                took = node.delay + self.random.random() * node.jitter
+                self.at(took, reply)
+
+        if node.frozen:
+            if len(node.buffer) < BUFFER:
+                node.buffer.append(serve)
+        else:
+            serve()
+
+    def _refuse(self, i: int) -> None:
+        node = self.nodes[i]
+        if node.icmp == "none" or self._lost(node.loss_from):
+            return
+        if node.icmp == "limited":
+            node.tokens = min(6.0, node.tokens + (self.now - node.tokens_at))
+            node.tokens_at = self.now
+            if node.tokens < 1.0:
+                return
+            node.tokens -= 1.0
+        self.at(0.0003, lambda: self._refused(i))
+
+    def _refused(self, i: int) -> None:
+        if self.first_refusal == NEVER:
+            self.first_refusal = self.now
+        self.tell(Refused(i, self.now))
+
+    def hear(self, i: int) -> None:
+        node = self.nodes[i]
+        node.spoke = self.now
+        node.asked_since = None
+        node.asked_sends = 0
+        self.monitor.heard(i, self.now)
+
+    # ------------------------------------------------------------------ traffic
+
+    def _call(self) -> None:
+        """One new request to the active node, with its retransmissions while nothing is heard."""
+        self.at(self.random.expovariate(self.calls), self._call)
+        i = self.monitor.active
+        if i is None or self.roles is None or self.roles.states[i] is State.DOWN:
+            return
+        self._request(i, self.now, 0.05)
+
+    def _request(self, i: int, first: float, gap: float) -> None:
+        node = self.nodes[i]
+        if node.asked_since is None:
+            node.asked_since = self.now
+        node.asked_sends += 1
+        self._to(i, True, lambda: self._response(i))
+        self.at(ADAPTIVE, lambda: self._unanswered(i))
+        if gap < 0.5:
+            self.at(gap, lambda: self._again(i, first, gap * 2))
+
+    def _again(self, i: int, first: float, gap: float) -> None:
+        if self.nodes[i].spoke < first and self.monitor.active == i:
+            self._request(i, first, gap)
+
+    def _response(self, i: int) -> None:
+        self.hear(i)
+        if self.nodes[i].status == 503:
+            self.tell(Overload(i, self.now, 0))
+
+    def _unanswered(self, i: int) -> None:
+        node = self.nodes[i]
+        since = node.asked_since
+        if since is not None and node.asked_sends >= 2 and self.now >= since + ADAPTIVE:
+            if self.first_silence == NEVER and not node.reachable:
+                self.first_silence = since
+            self.tell(Silent(i, since, self.now, node.asked_sends))
+
+    def _chat(self) -> None:
+        """A node says something inside a dialog."""
+        self.at(self.random.expovariate(self.chatter), self._chat)
+        i = self.monitor.active
+        if i is None:
+            return
+        node = self.nodes[i]
+        if node.alive and not node.frozen and not self._lost(node.loss_from):
+            self.at(node.delay / 2, lambda: self._heard(i))
+
+    def _heard(self, i: int) -> None:
+        self.hear(i)
+        self._carry_out()
+
+    # ------------------------------------------------------------------ the runtime's part
+
+    def tell(self, ev: Evidence) -> None:
+        """Hand evidence to the monitor and do what it wants."""
+        self.monitor.evidence(ev)
+        self._carry_out()
+
+    def _probe(self, ask: SendProbe) -> None:
+        sent, self.sent = self.now, self.sent + 1
+        i, kind = ask.node, ask.kind
+
+        def reply() -> None:
+            self.hear(i)
+            status = 481 if kind == "bye" else self.nodes[i].status
+            self.tell(Answered(i, ask.probe, status, sent, self.now))
+
+        node = self.nodes[i]
+        if self.first_silence == NEVER and not node.reachable:
+            self.first_silence = self.now
+        self._to(i, kind == "options", reply)
+
+    def _carry_out(self) -> None:
+        self.steps += 1
+        for do in self.monitor.take():
+            if isinstance(do, SendProbe):
+                self._probe(do)
+            elif isinstance(do, Event):
+                self.events.append(do)
+                if do.kind in ROLE_EVENTS:
+                    self.changes.append((self.now, do))
+                    if self.check:
+                        self._check_change(do)
+            elif isinstance(do, Roles):
+                if self.check:
+                    self._check_roles(do)
+                self.roles = do
+            elif isinstance(do, AskWitness) and not self.cut:
+                self.at(0.001, partial(self._witnessed, do.name))
+        if self.check:
+            self._check_promise()
+
+    def _witnessed(self, name: str) -> None:
+        self.tell(Witness(name, True, self.now))
+
+    def run(self, seconds: float) -> None:
+        """Let so much time go by."""
+        end = self.now + seconds
+        queue, monitor = self._queue, self.monitor
+        while True:
+            deadline = monitor.next_deadline()
+            at = queue[0][0] if queue else float("inf")
+            when = min(deadline, at)
+            if when > end:
+                break
+            self.now = max(self.now, when)
+            if at <= deadline:
+                heapq.heappop(queue)[2]()
+            else:
+                monitor.expire(self.now)
+                self._carry_out()
+                if self.check and monitor.next_deadline() <= self.now - 1e-9:
+                    raise Broken("a deadline in the past: the runtime would spin")
+        self.now = end
+
+    def switchover(self, to: int | None = None, force: bool = False) -> tuple[bool, str]:
+        self.forced += force
+        answer = self.monitor.switchover(to, self.now, force)
+        self._carry_out()
+        return answer
+
+    def mode(self, node: int, mode: str, force: bool = False) -> tuple[bool, str]:
+        answer = self.monitor.mode(node, mode, self.now, force)
+        self._carry_out()
+        return answer
+
+    def kinds(self) -> list[str]:
+        return [event.kind for event in self.events]
+
+    # ------------------------------------------------------------------ invariants
+
+    def _require(self, holds: bool, what: str) -> None:
+        if not holds:
+            raise Broken(f"at {self.now - 1000:.3f}: {what}")
+
+    def _check_roles(self, new: Roles) -> None:
+        require, old = self._require, self.roles
+        if new.active is not None:
+            owner = self.owners.setdefault(new.epoch, new.active)
+            require(owner == new.active, f"two actives in epoch {new.epoch}")
+        actives = [i for i, s in enumerate(new.standings) if s is Standing.ACTIVE]
+        require(actives == ([] if new.active is None else [new.active]), "one ACTIVE standing")
+        if old is not None:
+            require(new.epoch - old.epoch == (new.active != old.active), "epochs grow one by one")
+        for i in range(len(self.nodes)):
+            if new.ready[i]:
+                require(new.states[i] is State.UP, "ready means UP")
+                require(new.standings[i] is not Standing.FENCED, "ready means not fenced")
+                require(self.monitor.modes[i] is Mode.IN_SERVICE, "ready means in service")
+            if new.lost[i] and i != new.active:
+                require(new.standings[i] is Standing.FENCED, "who lost its calls is fenced")
+        require(bool(new.why), "a sentence for everything")
+
+    def _check_change(self, event: Event) -> None:
+        require, view = self._require, event.view
+        assert view is not None
+        active = self.monitor.active
+        assert active is not None
+        require(bool(event.sentence), "a sentence for everything")
+        target = view.nodes[active]
+        if "forced" not in event.sentence:
+            require(target.ready, f"never to a node that is not ready: {target.obstacle}")
+        require(target.state is not State.DOWN, "never to a DOWN node")
+        if event.kind == "failover":
+            assert view.active is not None
+            left, heir = self.nodes[view.active], self.nodes[active]
+            require(target.fresh, "the heir was heard since the trouble began")
+            cut = self.cut and self.now > self.cut_began + FRESH
+            require(not cut, "nothing is moved while the front is cut off")
+            weak = max(left.hurt, self.now if not left.fine else NEVER, self.last_cut)
+            require(weak >= self.now - 2 * PROMISE, "no failover without a fault")
+            require(heir.spoke >= self.now - 1.0, "the heir was really heard")
+        elif event.kind in ("switch-over", "fail-back", "drain"):
+            voluntary = [at for at, e in self.changes if self._voluntary(e)]
+            recent = [at for at in voluntary if self.now - at < HOUR]
+            require(len(recent) <= self.settings.max_per_hour, "too many voluntary moves an hour")
+            if self._voluntary(event) and len(self.changes) > 1:
+                apart = self.now - self.changes[-2][0]
+                require(apart >= self.settings.hold_down, "hold-down binds voluntary moves")
+
+    @staticmethod
+    def _voluntary(event: Event) -> bool:
+        return event.kind in ("switch-over", "fail-back", "drain") and (
+            "forced" not in event.sentence
+        )
+
+    def _check_promise(self) -> None:
+        """A dead active is left in time when the other node is, in truth, perfectly fine."""
+        active = self.monitor.active
+        if active is None or len(self.nodes) != 2:
+            return
+        left, heir = self.nodes[active], self.nodes[1 - active]
+        if left.bad_since is None or heir.fine_since == float("inf"):
+            return
+        if self.monitor.modes[1 - active] is not Mode.IN_SERVICE or self.cut:
+            return
+        simple = max(heir.fine_since, self.cut_ended) + SIMPLE
+        begun = max(left.bad_since, simple)
+        # A node that still speaks but hears nothing is told from an overloaded one by patience.
+        speaks = left.spoke > left.bad_since + 0.1
+        promise = 2 * PROMISE + self.settings.rescue_after if speaks else PROMISE
+        self._require(
+            self.now <= begun + promise,
+            f"{NAMES[active]} is dead since {left.bad_since - 1000:.3f} and still active",
+        )
+
+
+def settings(**what: object) -> Settings:
+    """The defaults, with some of them changed."""
+    return replace(Settings(nodes=NAMES), **what)  # type: ignore[arg-type]
