@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sipfront.config.tree import MAX_OCTETS, Place, read
@@ -74,6 +74,7 @@ def test_a_bomb_of_aliases_ends() -> None:
     assert "nested too deeply" in complaints("\n".join(lines))[0]
 
 
+@settings(deadline=None)
 @given(st.text("ab:-[]{}&*!|>'\"%@,#? \n\t", max_size=60) | st.text(max_size=30))
 def test_any_text_ends_in_data_or_problems(text: str) -> None:
     tree = read(text, "x")

@@ -4,7 +4,7 @@ from contextlib import suppress
 from ipaddress import ip_network
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sipfront.config import values
@@ -25,6 +25,7 @@ PARSERS = [
 
 
 @pytest.mark.parametrize("parser", PARSERS)
+@settings(deadline=None)
 @given(
     text=st.text(max_size=40)
     | st.text("0123456789.:/[]@;=ustcplhmd*%?- fF", max_size=40)
@@ -51,6 +52,7 @@ def test_what_is_no_duration(text: str) -> None:
         values.parse_duration(text)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 86_400_000))
 def test_a_duration_is_written_as_it_is_read(milliseconds: int) -> None:
     seconds = milliseconds / 1000
