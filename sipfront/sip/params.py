@@ -100,7 +100,9 @@ def unquote(value: bytes) -> bytes:
 
 
 def quote(text: bytes) -> bytes:
-    """``text`` as a quoted string."""
+    """``text`` as a quoted string; ValueError for CR and LF, which would begin another field."""
+    if _LF in text or _CR in text:
+        raise ValueError("line end in quoted string")
     return b'"' + text.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
 
 

@@ -10,12 +10,18 @@ from sipfront.sip.errors import Malformed
 from sipfront.sip.params import get, parse, pieces, quote, quote_end, straight, unquote
 
 
-@given(st.binary(max_size=30))
+@given(st.binary(max_size=30).filter(lambda text: b"\r" not in text and b"\n" not in text))
 def test_quote_and_back(text: bytes) -> None:
     quoted = quote(text)
     assert unquote(quoted) == text
     assert quote_end(quoted, 0) == len(quoted) - 1
     assert pieces(b"a=" + quoted + b";b") == [b"a=" + quoted, b"b"]
+
+
+@pytest.mark.parametrize("text", [b"a\r\nVia: x", b"\n", b"\r"])
+def test_a_quoted_string_begins_no_field(text: bytes) -> None:
+    with pytest.raises(ValueError, match="line end"):
+        quote(text)
 
 
 def test_unquote_leaves_the_rest_alone() -> None:
