@@ -50,6 +50,7 @@ class Sockets:
         self.node_hosts = {node.host: index for index, node in enumerate(plan.nodes)}
         self._udp: dict[int, udp.ListenerSocket] = {}
         self._nodes: dict[tuple[int, int], udp.NodeSocket] = {}
+        self._told: set[Flow] = set()
         try:
             self._bind_all()
         except BaseException:
@@ -158,10 +159,15 @@ class Sockets:
     async def _connect(self, index: int, node: NodePlan, listener: Listener, sink: Sink) -> bool:
         flow = self.flows.udp(listener, node.host, node.port, index)
         try:
-            sock = udp.connect(self._udp[listener.index].sock, node.host, node.port)
+            here = [own.sock for (_, at), own in self._nodes.items() if at == listener.index]
+            local = [self._udp[listener.index].sock, *here]
+            sock = udp.connect(local, node.host, node.port)
         except OSError as error:
             # No route yet, perhaps: the node is asked by the listener's socket meanwhile.
-            event(log, logging.WARNING, "node_not_connected", node=node.name, reason=plain(error))
+            if flow not in self._told:
+                self._told.add(flow)
+                why = plain(error)
+                event(log, logging.WARNING, "node_not_connected", node=node.name, reason=why)
             return False
         udp.enlarge(sock)
         own = udp.NodeSocket(sock, sink, flow)

@@ -26,7 +26,7 @@ from sipfront.sip import stun
 from sipfront.stack.flows import STRANGER
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from sipfront.runtime.ports import Sink
     from sipfront.stack.flows import Flow, Flows, Listener
@@ -103,25 +103,33 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def _share(sock: socket.socket, on: bool) -> None:
+    # Not SO_REUSEPORT: its members take turns, and a phone's datagram may go to any of them.
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(on))
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, int(on))
 
 
-def connect(listening: socket.socket, host: str, port: int) -> socket.socket:
-    """A socket on the listener's address and port that is connected to a node.  Raises OSError."""
-    local = listening.getsockname()
+def connect(local: Sequence[socket.socket], host: str, port: int) -> socket.socket:
+    """A socket on the address and port of ``local`` that is connected to a node.
+
+    ``local``: all sockets that are there already, the listener first; each of them must allow the
+    reuse while the new one is bound.  Raises OSError.
+    """
     sock = _prepare(host)
     try:
-        _share(listening, on=True)
-        _share(sock, on=True)
-        sock.bind(local)
+        for other in (*local, sock):
+            _share(other, on=True)
+        sock.bind(local[0].getsockname())
         sock.connect((host, port))
     except OSError:
         sock.close()
         raise
     finally:
-        _share(listening, on=False)
+        for other in local:
+            _share(other, on=False)
     _share(sock, on=False)
+    # What came between bind and connect may be from anybody, and would pass for the node's.
+    with contextlib.suppress(OSError):
+        while True:
+            sock.recv(1)
     return sock
 
 
