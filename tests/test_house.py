@@ -61,7 +61,7 @@ FOREIGN = re.compile(
     re.IGNORECASE,
 )
 TEXT = {".py", ".pxd", ".md", ".toml", ".yaml", ".yml", ".xml", ".sh", ".conf", ".service", ""}
-NOT_OURS = {".git", ".venv", "build", "dist", "results", "__pycache__", "torture"}
+NOT_OURS = {".git", ".venv", ".hypothesis", "build", "dist", "results", "__pycache__", "torture"}
 
 
 def sources(*folders: str) -> list[Path]:

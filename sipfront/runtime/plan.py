@@ -157,6 +157,7 @@ def control_settings(config: Config) -> control.Settings:
         witnesses=config.health.witnesses,
         patience=failover.patience,
         park=failover.park,
+        rescue_after=failover.rescue_after,
         failback=failover.failback,
         hold_down=failover.hold_down,
         max_per_hour=failover.max_per_hour,
