@@ -20,6 +20,7 @@ from tests.lab import prepare
 from tests.lab.asterisk import DOMAIN, Asterisk, password
 from tests.lab.capture import Capture
 from tests.lab.front import ADDRESS, INSIDE, Front, certificate, configuration
+from tests.lab.leaks import leaks
 from tests.lab.phones.baresip import BaresipPhone
 from tests.lab.phones.pjsua import PjsuaPhone
 
@@ -106,6 +107,13 @@ class Phones:
     stack: AsyncExitStack
     made: list[PjsuaPhone | BaresipPhone] = field(default_factory=list)
     ca: str = ""
+    server: Front | None = None
+
+    @property
+    def front(self) -> Front:
+        """The front they go to."""
+        assert self.server is not None
+        return self.server
 
     def _place(self, user: str) -> str:
         return f"127.0.1.{len(self.made) + 1}"
@@ -175,6 +183,11 @@ async def direct(pair: Pair, tmp_path: Path) -> AsyncIterator[Callable[[Asterisk
         yield lambda node: Phones(tmp_path, f"{node.ip}:5060", stack)
 
 
+def folders(folder: Path) -> list[Path]:
+    """Return the folders of the PJSIP phones of a test."""
+    return sorted(folder.glob("phone-*"))
+
+
 def front_section(folder: Path) -> dict[str, Any]:
     """Return the configuration of a front that serves all transports."""
     chain, key = certificate(folder)
@@ -188,8 +201,8 @@ def front_section(folder: Path) -> dict[str, Any]:
 
 
 @pytest.fixture
-async def front(pair: Pair, tmp_path: Path) -> AsyncIterator[Front]:
-    """A running front before the pair."""
+async def front(pair: Pair, tmp_path: Path, capture: Capture) -> AsyncIterator[Front]:
+    """A running front before the pair; when it ends, everything it sent is searched for leaks."""
     folder = tmp_path / "front"
     config = configuration(folder, front=front_section(folder), log={"level": "debug"})
     front = Front(folder, config)
@@ -198,15 +211,17 @@ async def front(pair: Pair, tmp_path: Path) -> AsyncIterator[Front]:
         yield front
     finally:
         await front.stop()
+    capture.stop()
+    found = leaks(capture.packets, [phone / "log" for phone in folders(tmp_path)])
+    assert not found, "\n".join(found[:20])
 
 
 @pytest.fixture
 async def phones(front: Front, tmp_path: Path) -> AsyncIterator[Phones]:
     """Phones and the trunk's peer at the front."""
+    chain = front.config["front"]["tls"]["certificate"]
     async with AsyncExitStack() as stack:
-        yield Phones(
-            tmp_path, f"{ADDRESS}:5060", stack, ca=front.config["front"]["tls"]["certificate"]
-        )
+        yield Phones(tmp_path, f"{ADDRESS}:5060", stack, ca=chain, server=front)
 
 
 @pytest.fixture

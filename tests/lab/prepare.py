@@ -114,7 +114,8 @@ def occupy(lab: Path | None = None) -> None:
         return
     folder = lab or lab_folder()
     folder.mkdir(parents=True, exist_ok=True)
-    lock = (folder / "in-use").open("w")
+    # Another network namespace has a loopback of its own.
+    lock = (folder / f"in-use-{Path('/proc/self/ns/net').stat().st_ino}").open("w")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -25,6 +25,9 @@ class PhoneError(AssertionError):
 class Phone:
     """A phone: its events so far, and waiting for the next ones."""
 
+    #: What it sings into its calls, in Hz.
+    tone: int
+
     def __init__(self, name: str) -> None:
         self.name = name
         self.events: list[dict[str, Any]] = []

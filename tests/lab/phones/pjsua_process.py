@@ -110,6 +110,9 @@ class Call(pj.Call):  # type: ignore[misc]
         )
         if prm.finalNotify:
             prm.cont = False
+            # As phones do: who has handed a call over leaves it.
+            if prm.statusCode == 200 and self.isActive():
+                self.hangup(pj.CallOpParam())
 
     def onCallTransferRequest(self, prm: Any) -> None:  # noqa: N802
         """We are being transferred: the new call needs an object of ours."""
