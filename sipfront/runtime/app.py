@@ -11,11 +11,12 @@ import contextlib
 import gc
 import logging
 import signal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sipfront import __version__
 from sipfront.config.load import load
 from sipfront.config.problem import ConfigError
+from sipfront.runtime import clock
 from sipfront.runtime import log as logs
 from sipfront.runtime.log import event
 from sipfront.runtime.notify import notify
@@ -55,18 +56,19 @@ def run(
 
     Raises StartupError.
     """
-    writer = logs.setup(config.log.format, config.log.level)
+    logs.setup(config.log.format, config.log.level)
     try:
         with asyncio.Runner(loop_factory=new_loop()) as runner:
             return runner.run(_main(config, path, admin, make_engine))
     finally:
-        writer.close()
+        logs.shutdown()
 
 
 async def _main(
     config: Config, path: str | Path | None, admin: StartAdmin | None, make_engine: MakeEngine
 ) -> int:
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_loop_error)
     stop = asyncio.Event()
     server = Server(config, make_engine=make_engine, admin=admin)
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -88,12 +90,23 @@ async def _main(
     return 0
 
 
+def _loop_error(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """What the loop wants to print goes into the log, one line each."""
+    error = context.get("exception")
+    log.error(
+        "loop_error",
+        exc_info=error,
+        extra={"fields": {"text": context.get("message", "")}},
+    )
+
+
 def reload(server: Server, path: str | Path | None) -> None:
     """Read the configuration again and take from it what can change; say what cannot.
 
     Blocks for as long as small local files take to read.
     """
-    notify("RELOADING=1")
+    # systemd compares this time with that of its own request (sd_notify(3)).
+    notify(f"RELOADING=1\nMONOTONIC_USEC={int(clock.now() * 1e6)}")
     try:
         if path is None:
             config = server.config

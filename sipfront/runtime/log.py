@@ -151,11 +151,17 @@ def setup(style: str = "text", level: str = "info", stream: TextIO | None = None
     """Make the ``sipfront`` loggers write; called again it replaces what was there."""
     writer = LineWriter(stream)
     writer.setFormatter(JsonFormatter() if style == "json" else TextFormatter())
+    shutdown()
     root = logging.getLogger("sipfront")
-    for old in list(root.handlers):
-        root.removeHandler(old)
-        old.close()
     root.addHandler(writer)
     root.propagate = False
     root.setLevel(level.upper())
     return writer
+
+
+def shutdown() -> None:
+    """Write what waits, and stop writing."""
+    root = logging.getLogger("sipfront")
+    for old in list(root.handlers):
+        root.removeHandler(old)
+        old.close()

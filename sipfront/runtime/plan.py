@@ -95,8 +95,8 @@ def _inside(at: Endpoint, nodes: tuple[NodePlan, ...]) -> tuple[Place, ...]:
     return tuple(Place(kind, host, at.port, host, at.port, inside=True) for kind in kinds)
 
 
-def engine_settings(config: Config, keys: Keys) -> stack.Settings:
-    """What the engine is told."""
+def engine_settings(config: Config, keys: Keys, wall_offset: float = 0.0) -> stack.Settings:
+    """What the engine is told; ``wall_offset``: wall clock minus monotonic clock."""
     limits = config.limits
     return stack.Settings(
         nodes=tuple(
@@ -130,6 +130,7 @@ def engine_settings(config: Config, keys: Keys) -> stack.Settings:
         phone_expiry=int(config.registrations.phone_expiry),
         token_keys=keys.tokens,
         binding_key=keys.binding,
+        wall_offset=wall_offset,
     )
 
 

@@ -82,7 +82,8 @@ class Server:
         self.config = config
         self.started = clock.now()
         self.contexts = Contexts(tls_files(config))
-        settings = plan.engine_settings(config, keys.load(config.keys))
+        offset = clock.wall() - clock.now()
+        settings = plan.engine_settings(config, keys.load(config.keys), offset)
         self.sockets = Sockets(plan.plan(config))
         self.engine = make_engine(settings, self.sockets.flows, secrets.token_bytes)
         self.monitor = Monitor(plan.control_settings(config), clock.now())

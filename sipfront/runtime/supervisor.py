@@ -54,6 +54,7 @@ class Supervisor:
         self.on_event: Callable[[dict[str, Any]], None] | None = None
         self._ask = ask_witness
         self._now = now
+        self._owned: Callable[[int], int] | None = getattr(engine, "owned", None)
         self._heard = [0.0] * len(monitor.settings.nodes)
         self._deadline: float | None = None
 
@@ -88,6 +89,7 @@ class Supervisor:
         deadline = self.next_deadline()
         if deadline is not None and now >= deadline:
             self._pass_on_heard(0.0)
+            self._drained(now)
             self.monitor.expire(now)
             self._deadline = None
 
@@ -128,11 +130,6 @@ class Supervisor:
         self._deadline = None
         return self.monitor.mode(node, mode, self._now())
 
-    def drained(self, node: int) -> None:
-        """The node owns no dialog any more."""
-        self._deadline = None
-        self.monitor.drained(node, self._now())
-
     def record(self, kind: str, text: str, **more: Any) -> None:
         """An event of the runtime's own (a reload, a certificate): logged and kept."""
         level = logging.WARNING if more.pop("loud", False) else logging.INFO
@@ -141,6 +138,14 @@ class Supervisor:
         self._keep(entry)
 
     # ------------------------------------------------------------------ turning values
+
+    def _drained(self, now: float) -> None:
+        """A draining node that owns no dialog any more is told to control."""
+        if self._owned is None or self.route is None:
+            return
+        for node, standing in enumerate(self.route.standings):
+            if standing is Standing.DRAINING and not self._owned(node):
+                self.monitor.drained(node, now)
 
     def _pass_on_heard(self, gap: float) -> None:
         for node, at in enumerate(self.engine.heard):

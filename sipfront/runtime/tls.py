@@ -37,24 +37,33 @@ def server_context(files: Files) -> ssl.SSLContext | None:
     key = files.key or files.certificate
     for path in (files.certificate, key):
         _readable(path, "certificate" if path is files.certificate else "key")
-    try:
-        # With a password to give, OpenSSL does not ask for one at the terminal and wait.
-        context.load_cert_chain(files.certificate, key, password=lambda: b"")
-    except (ssl.SSLError, ValueError) as error:
-        raise StartupError(_unusable(files.certificate, key, error)) from error
-    except OSError as error:
-        raise StartupError(f"cannot read {files.certificate}: {plain(error, 'file')}") from error
+    _load_chain(context, files.certificate, key)
     return context
 
 
-def _unusable(certificate: Path, key: Path, error: Exception) -> str:
-    reason = getattr(error, "reason", None) or str(error)
-    if reason == "KEY_VALUES_MISMATCH":
-        return f"the key in {key} does not belong to the certificate in {certificate}"
-    if reason in ("BAD_DECRYPT", "BAD_PASSWORD_READ"):
-        return f"the key in {key} has a password; the front needs one without"
-    words = reason.lower().replace("_", " ")
-    return f"the certificate in {certificate} and the key in {key} cannot be used: {words}"
+class _Locked(Exception):
+    """OpenSSL wanted a password."""
+
+
+def _no_password() -> bytes:
+    """Without this OpenSSL asks at the terminal, and waits."""
+    raise _Locked
+
+
+def _load_chain(context: ssl.SSLContext, certificate: Path, key: Path) -> None:
+    try:
+        context.load_cert_chain(certificate, key, password=_no_password)
+    except _Locked:
+        text = f"the key in {key} has a password; the front needs one without"
+        raise StartupError(text) from None
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        reason = getattr(error, "reason", None) or "they are not PEM"
+        if reason == "KEY_VALUES_MISMATCH":
+            text = f"the key in {key} does not belong to the certificate in {certificate}"
+        else:
+            words = reason.lower().replace("_", " ")
+            text = f"the certificate in {certificate} and the key in {key} cannot be used: {words}"
+        raise StartupError(text) from error
 
 
 def client_context(files: Files, *, names: bool) -> ssl.SSLContext:
@@ -78,11 +87,7 @@ def client_context(files: Files, *, names: bool) -> ssl.SSLContext:
         context.load_default_certs()
     if files.certificate is not None:
         # A node or carrier may want to see who calls.
-        try:
-            key = files.key or files.certificate
-            context.load_cert_chain(files.certificate, key, password=lambda: b"")
-        except (ssl.SSLError, OSError, ValueError) as error:
-            raise StartupError(_unusable(files.certificate, key, error)) from error
+        _load_chain(context, files.certificate, files.key or files.certificate)
     return context
 
 

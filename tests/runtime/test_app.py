@@ -57,7 +57,7 @@ class Process:
             )
 
     def told(self, state: str) -> None:
-        assert self.notices.recv(200).decode() == state, self.log.read_text()
+        assert self.notices.recv(200).decode().split("\n")[0] == state, self.log.read_text()
 
     def logged(self, text: str) -> None:
         until = time.monotonic() + LIMIT
