@@ -66,7 +66,7 @@ class NodeView:
     why: str
     #: how long it must still be UP before it counts again (0: it counts)
     settling: float = 0.0
-    #: it was heard since the active's trouble began
+    #: it was heard since the active's trouble began, and lately
     fresh: bool = True
     #: deeper questions that it answers badly, in words
     faults: tuple[str, ...] = ()
@@ -176,7 +176,7 @@ def _failover(view: View, active: NodeView) -> Decision:
 
 def _obstacles(view: View, without: int | None) -> str:
     said = [
-        node.obstacle or f"{node.name} has not been heard since the trouble began"
+        node.obstacle or f"{node.name} has not been heard since then"
         for index, node in enumerate(view.nodes)
         if index != without
     ]

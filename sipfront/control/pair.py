@@ -104,10 +104,11 @@ class Pair:
             watch.restart(now)
 
     def _found_again(self, watch: Watch, at: float) -> None:
-        self.joint = self.cut = False
         for other in self.watches:
             if other is not watch and other.reach is not State.DOWN:
                 other.restart(at)
+                other.doubt = self.cut
+        self.joint = self.cut = False
 
     # ------------------------------------------------------------------ judgement
 
@@ -177,7 +178,7 @@ class Pair:
         """The node's state without the suspicion that comes and goes with lost packets."""
         if watch.reach is State.DOWN:
             return State.DOWN
-        if self.cut or watch.reach is State.UNKNOWN:
+        if self.cut or watch.doubt or watch.reach is State.UNKNOWN:
             return State.UNKNOWN
         return State.OVERLOADED if watch.overloaded(now) else State.UP
 
@@ -208,8 +209,7 @@ class Pair:
         elif new is State.OVERLOADED:
             changes.append(Change(i, "overloaded", self.why(watch, now)))
         elif new is State.UNKNOWN:
-            text = f"{name} and everything else inside is silent: the front may be cut off"
-            changes.append(Change(i, "unknown", text))
+            changes.append(Change(i, "unknown", self.why(watch, now)))
         else:
             usual = watch.pace.usual
             text = f"{name} is UP" + ("" if usual is None else f", it answers within {ms(usual)}")
@@ -231,8 +231,10 @@ class Pair:
             return f"{name} is OVERLOADED ({self._why_overloaded(watch, now)})"
         if state is State.UNKNOWN:
             if self.cut:
-                return f"{name} is UNKNOWN (everything inside is silent)"
-            return f"{name} is UNKNOWN (it has not been heard yet)"
+                last = self._last(watch, now)
+                return f"{name} is UNKNOWN (everything inside is silent, {last})"
+            since = " since the front was cut off" if watch.doubt else ""
+            return f"{name} is UNKNOWN (it has not been heard yet{since})"
         if state is State.SUSPECT:
             if watch.refused_at is not None:
                 what = f"refused {ms(now - watch.refused_at)} ago"

@@ -157,7 +157,7 @@ class Book:
             standing=self.standings[i],
             why=self.pair.why(watch, now),
             settling=self.settling(watch, now),
-            fresh=watch.last > trouble,
+            fresh=watch.last > trouble and now - watch.last <= self.s.interval + self.s.timeout,
             faults=faults,
         )
 

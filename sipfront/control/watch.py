@@ -58,42 +58,6 @@ BYE_EVERY: Final = 3
 class Watch:
     """All that is known about whether one node is reachable."""
 
-    __slots__ = (
-        "_kick",
-        "_mute",
-        "_pending",
-        "_sends",
-        "_ticks",
-        "answers",
-        "busy",
-        "busy_until",
-        "certain",
-        "floor",
-        "index",
-        "last",
-        "last_answer",
-        "last_probe",
-        "last_refusal",
-        "last_reply",
-        "muted",
-        "pace",
-        "reach",
-        "real_sends",
-        "real_since",
-        "refusals",
-        "refused_at",
-        "ring",
-        "rising",
-        "s",
-        "since",
-        "status",
-        "suspicions",
-        "trouble",
-        "up_since",
-        "vetoes",
-        "why",
-    )
-
     def __init__(self, index: int, settings: Settings, now: float) -> None:
         self.index = index
         self.s = settings
@@ -111,6 +75,8 @@ class Watch:
         self.why = ""
         self.trouble = NEVER
         self.up_since = NEVER
+        #: not heard since the front was cut off
+        self.doubt = False
         self.last = NEVER  # heard
         self.last_answer = NEVER  # to OPTIONS
         self.last_reply = NEVER  # to any probe
@@ -139,6 +105,7 @@ class Watch:
         if at <= self.last:
             return
         self.last = at
+        self.doubt = False
         if self.since is not None:
             if self.certain or self.count(at) >= 2:
                 self.ring.add(Spoke(self.index, at))

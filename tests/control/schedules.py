@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
-from sim import NAMES, Broken, Sim, settings
+from invariants import Broken
+from sim import NAMES, Sim, settings
 
 from sipfront.control.decision import Mode
 
@@ -80,6 +81,11 @@ def cut(sim: Sim, chance: Random) -> None:
     sim.at(chance.choice([0.2, 0.7, 0.9, 2.0, 8.0]), lambda: sim.cut_off(False))
 
 
+def asleep(sim: Sim, chance: Random) -> None:
+    """The front itself stands still."""
+    sim.sleep(chance.choice([0.2, 0.5, 1.0, 3.0]))
+
+
 def by_hand(sim: Sim, chance: Random) -> None:
     """An operator wants a change."""
     sim.switchover(chance.choice([None, 0, 1]), force=chance.random() < 0.2)
@@ -93,7 +99,7 @@ def set_mode(sim: Sim, chance: Random) -> None:
 
 
 FAULTS: tuple[Fault, ...] = (
-    kill, freeze, slow, loss, one_way, flap, busy, mute, cut, by_hand, set_mode,
+    kill, freeze, slow, loss, one_way, flap, busy, mute, cut, asleep, by_hand, set_mode,
 )  # fmt: skip
 
 

@@ -11,74 +11,25 @@ from __future__ import annotations
 import heapq
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 
+from invariants import NEVER, Broken, Invariants, Node
+
 from sipfront.control.actions import ROLE_EVENTS, AskWitness, Event, Roles, SendProbe
-from sipfront.control.decision import HOUR, Mode, Standing
 from sipfront.control.evidence import Answered, Evidence, Overload, Refused, Silent, Witness
 from sipfront.control.monitor import Monitor
-from sipfront.control.pair import FRESH
 from sipfront.control.settings import Settings
 from sipfront.control.verdict import State
 
 #: what waits in the socket of a frozen node (a default receive buffer)
 BUFFER = 166
-#: a dead active is left at most so long after the fault when the standby is fine: one interval
-#: until somebody asks, 1 s until the verdict, and what loss may cost
-PROMISE = 1.8
 #: real requests: after this an unanswered one is told as silence
 ADAPTIVE = 0.06
-#: how long the truth must have been simple before the simulation holds the monitor to it
-SIMPLE = 4.0
-
 NAMES = ("pbx-a", "pbx-b")
-NEVER = float("-inf")
 
 
-@dataclass
-class Node:
-    """The truth about one node."""
-
-    alive: bool = True
-    frozen: bool = False
-    mute: bool = False  # drops new requests, lives in its dialogs
-    status: int = 200
-    delay: float = 0.002  # there and back
-    jitter: float = 0.001
-    loss_to: float = 0.0
-    loss_from: float = 0.0
-    icmp: str = "all"  # all, limited, none
-    tokens: float = 6.0
-    tokens_at: float = 0.0
-    buffer: list[Callable[[], None]] = field(default_factory=list)
-    spoke: float = NEVER
-    asked_since: float | None = None  # first real request that nothing followed
-    asked_sends: int = 0
-    bad_since: float | None = None  # unreachable since, in truth
-    fine_since: float = 0.0  # perfectly fine since, in truth
-    hurt: float = NEVER  # when anything at all was last wrong with it
-
-    @property
-    def reachable(self) -> bool:
-        return self.alive and not self.frozen and self.loss_to < 1.0 and self.loss_from < 1.0
-
-    @property
-    def fine(self) -> bool:
-        return (
-            self.reachable
-            and not self.mute
-            and self.status == 200
-            and self.delay + self.jitter <= 0.05
-            and max(self.loss_to, self.loss_from) == 0.0
-        )
-
-
-class Broken(AssertionError):
-    """An invariant does not hold."""
-
-
-class Sim:
+class Sim(Invariants):
     """Drive one monitor through a world."""
 
     def __init__(
@@ -101,6 +52,7 @@ class Sim:
         self.cut_ended = NEVER
         self.cut_began = NEVER
         self.last_cut = NEVER
+        self.slept = NEVER
         self.check = check
         self._queue: list[tuple[float, int, Callable[[], None]]] = []
         self._order = 0
@@ -112,7 +64,6 @@ class Sim:
         self.first_silence = NEVER
         self.steps = 0
         self.sent = 0
-        self.forced = 0
         self.monitor = Monitor(self.settings, start, active, 5 if active is not None else 0)
         self._carry_out()
         if calls:
@@ -149,6 +100,11 @@ class Sim:
             self.cut_began = self.now
         self.cut = cut
         self.truth()
+
+    def sleep(self, seconds: float) -> None:
+        """The front itself does not run for a while; what arrives meanwhile is read later."""
+        self.now += seconds
+        self.slept = self.now
 
     def truth(self) -> None:
         """Write down since when what has been true."""
@@ -290,7 +246,9 @@ class Sim:
 
     def _carry_out(self) -> None:
         self.steps += 1
-        for do in self.monitor.take():
+        actions = self.monitor.take()
+        last = max((n for n, do in enumerate(actions) if isinstance(do, Roles)), default=-1)
+        for n, do in enumerate(actions):
             if isinstance(do, SendProbe):
                 self._probe(do)
             elif isinstance(do, Event):
@@ -301,7 +259,7 @@ class Sim:
                         self._check_change(do)
             elif isinstance(do, Roles):
                 if self.check:
-                    self._check_roles(do)
+                    self._check_roles(do, n == last)
                 self.roles = do
             elif isinstance(do, AskWitness) and not self.cut:
                 self.at(0.001, partial(self._witnessed, do.name))
@@ -332,7 +290,6 @@ class Sim:
         self.now = end
 
     def switchover(self, to: int | None = None, force: bool = False) -> tuple[bool, str]:
-        self.forced += force
         answer = self.monitor.switchover(to, self.now, force)
         self._carry_out()
         return answer
@@ -344,83 +301,6 @@ class Sim:
 
     def kinds(self) -> list[str]:
         return [event.kind for event in self.events]
-
-    # ------------------------------------------------------------------ invariants
-
-    def _require(self, holds: bool, what: str) -> None:
-        if not holds:
-            raise Broken(f"at {self.now - 1000:.3f}: {what}")
-
-    def _check_roles(self, new: Roles) -> None:
-        require, old = self._require, self.roles
-        if new.active is not None:
-            owner = self.owners.setdefault(new.epoch, new.active)
-            require(owner == new.active, f"two actives in epoch {new.epoch}")
-        actives = [i for i, s in enumerate(new.standings) if s is Standing.ACTIVE]
-        require(actives == ([] if new.active is None else [new.active]), "one ACTIVE standing")
-        if old is not None:
-            require(new.epoch - old.epoch == (new.active != old.active), "epochs grow one by one")
-        for i in range(len(self.nodes)):
-            if new.ready[i]:
-                require(new.states[i] is State.UP, "ready means UP")
-                require(new.standings[i] is not Standing.FENCED, "ready means not fenced")
-                require(self.monitor.modes[i] is Mode.IN_SERVICE, "ready means in service")
-            if new.lost[i] and i != new.active:
-                require(new.standings[i] is Standing.FENCED, "who lost its calls is fenced")
-        require(bool(new.why), "a sentence for everything")
-
-    def _check_change(self, event: Event) -> None:
-        require, view = self._require, event.view
-        assert view is not None
-        active = self.monitor.active
-        assert active is not None
-        require(bool(event.sentence), "a sentence for everything")
-        target = view.nodes[active]
-        if "forced" not in event.sentence:
-            require(target.ready, f"never to a node that is not ready: {target.obstacle}")
-        require(target.state is not State.DOWN, "never to a DOWN node")
-        if event.kind == "failover":
-            assert view.active is not None
-            left, heir = self.nodes[view.active], self.nodes[active]
-            require(target.fresh, "the heir was heard since the trouble began")
-            cut = self.cut and self.now > self.cut_began + FRESH
-            require(not cut, "nothing is moved while the front is cut off")
-            weak = max(left.hurt, self.now if not left.fine else NEVER, self.last_cut)
-            require(weak >= self.now - 2 * PROMISE, "no failover without a fault")
-            require(heir.spoke >= self.now - 1.0, "the heir was really heard")
-        elif event.kind in ("switch-over", "fail-back", "drain"):
-            voluntary = [at for at, e in self.changes if self._voluntary(e)]
-            recent = [at for at in voluntary if self.now - at < HOUR]
-            require(len(recent) <= self.settings.max_per_hour, "too many voluntary moves an hour")
-            if self._voluntary(event) and len(self.changes) > 1:
-                apart = self.now - self.changes[-2][0]
-                require(apart >= self.settings.hold_down, "hold-down binds voluntary moves")
-
-    @staticmethod
-    def _voluntary(event: Event) -> bool:
-        return event.kind in ("switch-over", "fail-back", "drain") and (
-            "forced" not in event.sentence
-        )
-
-    def _check_promise(self) -> None:
-        """A dead active is left in time when the other node is, in truth, perfectly fine."""
-        active = self.monitor.active
-        if active is None or len(self.nodes) != 2:
-            return
-        left, heir = self.nodes[active], self.nodes[1 - active]
-        if left.bad_since is None or heir.fine_since == float("inf"):
-            return
-        if self.monitor.modes[1 - active] is not Mode.IN_SERVICE or self.cut:
-            return
-        simple = max(heir.fine_since, self.cut_ended) + SIMPLE
-        begun = max(left.bad_since, simple)
-        # A node that still speaks but hears nothing is told from an overloaded one by patience.
-        speaks = left.spoke > left.bad_since + 0.1
-        promise = 2 * PROMISE + self.settings.rescue_after if speaks else PROMISE
-        self._require(
-            self.now <= begun + promise,
-            f"{NAMES[active]} is dead since {left.bad_since - 1000:.3f} and still active",
-        )
 
 
 def settings(**what: object) -> Settings:
