@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sipfront.sip.errors import Malformed
-from sipfront.sip.headers import FROM, RECORD_ROUTE, REFER_TO, TO
+from sipfront.sip.headers import EVENT, FROM, RECORD_ROUTE, REFER_TO, TO
 from sipfront.sip.uri import Uri
 from sipfront.stack import forward
 from sipfront.stack.dialog import Leg
@@ -270,6 +270,11 @@ class Builder:
                 value += b";tag=" + message.to_tag
             edits.append((field[2], field[3], value))
 
+    def _shown(self, value: bytes) -> bytes:
+        """A From or To value of a node as the outside sees it."""
+        mask = self._shared.mask
+        return mask.pattern.sub(mask.domain, value)
+
     def _learn(
         self,
         client: ClientTx,
@@ -304,6 +309,7 @@ class Builder:
             leg.kind = request.method
             leg.by_outside = plan.to_node
             leg.trunk = plan.trunk
+            leg.event = request.value(EVENT) or b""
             leg.correlation = plan.correlation
             first_routes = b", ".join(request.values(RECORD_ROUTE))
             if plan.to_node:
@@ -312,6 +318,8 @@ class Builder:
                 leg.outside_routes = first_routes
                 leg.outside_cseq = request.cseq
                 leg.inside_flow = client.flow
+                leg.outside_party = request.value(FROM) or b""
+                leg.inside_party = self._shown(message.value(TO) or b"")
             else:
                 leg.inside_flow = server.flow
                 leg.inside_target = contact_uri(request)
@@ -319,6 +327,8 @@ class Builder:
                 leg.inside_cseq = request.cseq
                 leg.inside_uri = plan.masked
                 leg.outside_flow = client.flow
+                leg.outside_party = message.value(TO) or b""
+                leg.inside_party = self._shown(request.value(FROM) or b"")
             shared.legs.add(leg)
             client.legs.append(leg)
         if target:

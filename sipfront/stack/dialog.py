@@ -30,6 +30,9 @@ class Leg:
     value of a Route header, b"" if none), tag, highest CSeq seen from there, and the token that
     stands for it on the *other* side.  ``by_outside``: the outside party sent the first request.
     ``inside_uri``: the From or To value by which the node knows itself, where it had to be masked.
+    ``outside_party`` and ``inside_party``: the From or To value of each, as the outside sees them,
+    tag included; with them the front can speak in the place of either.  ``event``: the Event of a
+    subscription.
     ``correlation``: what pairs it with the other leg of its call (X-Sipfront-Call).
     """
 
@@ -38,8 +41,10 @@ class Leg:
         "call_id",
         "correlation",
         "epoch",
+        "event",
         "inside_cseq",
         "inside_flow",
+        "inside_party",
         "inside_routes",
         "inside_tag",
         "inside_target",
@@ -48,6 +53,7 @@ class Leg:
         "kind",
         "outside_cseq",
         "outside_flow",
+        "outside_party",
         "outside_routes",
         "outside_tag",
         "outside_target",
@@ -78,6 +84,9 @@ class Leg:
         self.inside_cseq = 0
         self.inside_uri = b""
         self.trunk = ""
+        self.event = b""
+        self.outside_party = b""
+        self.inside_party = b""
         self.correlation = b""
 
     @property
@@ -94,10 +103,14 @@ def key_of(call_id: bytes, outside_tag: bytes, inside_tag: bytes) -> bytes:
 class Legs:
     """All legs that are known, bounded; the oldest goes first when there is no more room."""
 
-    __slots__ = ("_legs", "forgotten", "limit", "owned")
+    __slots__ = ("_gone", "_legs", "forgotten", "limit", "owned")
+
+    #: Dialogs that we ended, remembered while a BYE of the other side may be on its way.
+    MAX_GONE = 50_000
 
     def __init__(self, limit: int, nodes: int) -> None:
         self._legs: dict[bytes, Leg] = {}
+        self._gone: dict[bytes, None] = {}
         self.limit = limit
         #: confirmed dialogs of each node
         self.owned = [0] * nodes
@@ -127,6 +140,21 @@ class Legs:
         leg.state = ENDED
         if self._legs.get(leg.key) is leg:
             del self._legs[leg.key]
+
+    def ended_by_us(self, leg: Leg) -> None:
+        """The front itself said BYE: the party's own BYE may cross it."""
+        self.remove(leg)
+        if len(self._gone) >= self.MAX_GONE:
+            del self._gone[next(iter(self._gone))]
+        self._gone[leg.key] = None
+
+    def was_ended(self, call_id: bytes, outside_tag: bytes, inside_tag: bytes) -> bool:
+        """Whether we ended this dialog not long ago."""
+        return key_of(call_id, outside_tag, inside_tag) in self._gone
+
+    def of(self, owner: int) -> list[Leg]:
+        """The legs of one node, oldest first."""
+        return [leg for leg in self._legs.values() if leg.owner == owner]
 
     def __len__(self) -> int:
         return len(self._legs)

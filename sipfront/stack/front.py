@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sipfront.sip.via import Via
+    from sipfront.stack.dialog import Leg
     from sipfront.stack.settings import Settings
 
 _COOKIE = b"z9hG4bK"
@@ -106,6 +107,14 @@ class Engine:
         """A send by ``flow`` was refused, or its connection ended or could not be made."""
         self.shared.count("lost: " + why)
         self._proxy.lost(flow, now)
+
+    def legs_of(self, node: int) -> list[Leg]:
+        """The dialogs that live on a node, oldest first."""
+        return self.shared.legs.of(node)
+
+    def end(self, leg: Leg, now: float, reason: str) -> None:
+        """End a dialog of a node that was given up, in its name (Reason: RFC 3326)."""
+        self._proxy.aftermath.end(leg, now, reason.encode())
 
     def trunk_resolved(
         self,

@@ -13,7 +13,7 @@ def in_dialog(sent: bytes, answer: Message, method: bytes, via: bytes, extra: by
     target = contact_uri(answer) or request.uri
     uri, routes = routed(target, reversed_routes(answer.values(RECORD_ROUTE)))
     cseq = request.cseq if method == b"ACK" else request.cseq + 1
-    return _request(
+    return speak(
         method,
         uri,
         via,
@@ -35,7 +35,7 @@ def probe(
     """
     host = uri.partition(b":")[2].rpartition(b"@")[2]
     to_tag = b";tag=none" if method == b"BYE" else b""
-    return _request(
+    return speak(
         method,
         uri,
         via,
@@ -48,7 +48,7 @@ def probe(
     )
 
 
-def _request(
+def speak(
     method: bytes,
     uri: bytes,
     via: bytes,
@@ -59,6 +59,7 @@ def _request(
     cseq: int,
     extra: bytes,
 ) -> bytes:
+    """A request without a body.  ``sender`` and ``to`` are From and To values with their tags."""
     route = b"Route: %b\r\n" % routes if routes else b""
     return (
         b"%b %b SIP/2.0\r\nVia: %b\r\n%bMax-Forwards: 70\r\nFrom: %b\r\nTo: %b\r\nCall-ID: %b\r\n"

@@ -15,7 +15,7 @@ from sipfront.stack.route import NodeState, Route, Standing
 if TYPE_CHECKING:
     from sipfront.stack.flows import Flow
     from sipfront.stack.settings import Timing
-    from sipfront.stack.transaction import ClientTx
+    from sipfront.stack.transaction import ClientTx, ServerTx
 
 #: First retransmissions, rounded up to these, so that the timer queues stay few.
 INTERVALS = (0.05, 0.1, 0.2, 0.5)
@@ -35,8 +35,10 @@ class Link:
         "node",
         "overloaded_until",
         "pending",
+        "ringing",
         "samples",
         "sends",
+        "serving",
         "srtt",
         "started",
         "suspect",
@@ -57,6 +59,10 @@ class Link:
         self.overloaded_until = 0.0
         #: requests to it that have no answer above 100 yet
         self.pending: dict[bytes, ClientTx] = {}
+        #: INVITEs to it that rang (101 to 199 were passed) and have no final answer
+        self.ringing: dict[bytes, ClientTx] = {}
+        #: INVITEs of its own that have no final answer, by their transaction's key
+        self.serving: dict[bytes, ServerTx] = {}
         #: calls that it was given as a hedge, and calls that it made of them (Call-IDs)
         self.hedged: set[bytes] = set()
         self.started: set[bytes] = set()

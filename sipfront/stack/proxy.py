@@ -23,6 +23,7 @@ from sipfront.sip.headers import (
 )
 from sipfront.sip.reply import reply
 from sipfront.stack import local
+from sipfront.stack.aftermath import Aftermath
 from sipfront.stack.branches import Builder
 from sipfront.stack.dialog import CONFIRMED, EARLY, Leg
 from sipfront.stack.flows import OUTSIDE, Flow
@@ -50,6 +51,7 @@ class Proxy:
         self._shared = shared
         self._builder = Builder(shared)
         self.layer = Transactions(shared.settings.timing, self)
+        self.aftermath = Aftermath(shared, self)
         #: requests that wait for a route, by their transaction's key
         self.parked: dict[bytes, ServerTx] = {}
 
@@ -62,9 +64,11 @@ class Proxy:
             self._to_pair(server, plan, now)
             return
         for target in plan.targets:
-            self._out(server, plan, target, now)
+            self.out(server, plan, target, now)
         if server.invite and plan.targets:
             self._note_started(server)
+            if server.flow.node >= 0:
+                self._shared.pair.links[server.flow.node].serving[server.key] = server
 
     def _to_pair(self, server: ServerTx, plan: Plan, now: float) -> None:
         """Send to the owner, the pinned or the active node; hedge or park when that is in doubt."""
@@ -116,10 +120,10 @@ class Proxy:
         self.layer.open_client(client, now, link.interval)
         return client
 
-    def _out(self, server: ServerTx, plan: Plan, target: Target, now: float) -> None:
+    def out(self, server: ServerTx, plan: Plan, target: Target, now: float) -> None:
         """One branch to a phone or trunk."""
         request = server.request
-        if request is None:
+        if request is None or self.aftermath.hold(server, plan, target, now):
             return
         branch, data = self._builder.to_outside(request, plan, target, server.flow.node)
         client = ClientTx(branch, data, target.flow, OUTSIDE, server.invite, server, now)
@@ -158,7 +162,7 @@ class Proxy:
         tag = self._shared.fresh() if status > 100 else b""
         data = reply(request, status, vias=server.vias, to_tag=tag, extra=extra)
         self.layer.answer(server, data, status, now)
-        self._forget_early(server)
+        self._settled(server)
 
     # -- parking, hedging, moving --------------------------------------------------------------
 
@@ -233,6 +237,8 @@ class Proxy:
         pair = self._shared.pair
         old, pair.route = pair.route, route
         for link in pair.links:
+            if old.states[link.node] == NodeState.DOWN != route.states[link.node]:
+                self.aftermath.node_back(link, now)
             if route.standings[link.node] != Standing.STANDBY:
                 link.started.clear()
                 if route.standings[link.node] != old.standings[link.node]:
@@ -240,16 +246,15 @@ class Proxy:
             if route.states[link.node] != NodeState.DOWN:
                 continue
             if old.states[link.node] != NodeState.DOWN or old.active != route.active:
-                for client in list(link.pending.values()):
-                    self._move(client, now)
+                self.aftermath.node_down(link, now)
         self._release(now)
 
-    def _move(self, client: ClientTx, now: float) -> None:
+    def move(self, client: ClientTx, now: float) -> None:
         """A branch at a node that was given up: abandon it, and take another."""
         server = client.server
         if client.abandoned or server is None or server.plan is None or server.request is None:
             return
-        self._abandon(client, now)
+        self.abandon(client, now)
         plan = server.plan
         if server.cancelled:
             self.refuse(server, 487, now)
@@ -336,13 +341,19 @@ class Proxy:
         if status <= 100:
             return
         link.pending.pop(client.branch, None)
+        if not client.invite:
+            pass
+        elif status >= 200:
+            link.ringing.pop(client.branch, None)
+        elif not client.abandoned:
+            link.ringing[client.branch] = client
         if status in _CHALLENGES:
             for hid in (WWW_AUTHENTICATE, PROXY_AUTHENTICATE):
                 for value in message.values(hid):
                     shared.nonces.issued(nonce_of(value), client.node, now)
         elif status == 503 and client.server is not None and client.invite:
-            value = message.value(RETRY_AFTER)
-            digits = value.partition(b"(")[0].partition(b";")[0].strip() if value else b""
+            wanted = message.value(RETRY_AFTER)
+            digits = wanted.partition(b"(")[0].partition(b";")[0].strip() if wanted else b""
             seconds = int(digits) if digits.isdigit() and len(digits) < 6 else 0
             link.overloaded_until = now + seconds if seconds else 0.0
             shared.tell(Overload(client.node, now, seconds))
@@ -353,7 +364,7 @@ class Proxy:
             return
         for branch in server.branches:
             if branch is not client and not branch.abandoned:
-                self._abandon(branch, now)
+                self.abandon(branch, now)
 
     def _success(
         self, client: ClientTx, server: ServerTx, plan: Plan, message: Message, now: float
@@ -369,8 +380,10 @@ class Proxy:
         if server.invite:
             for branch in server.branches:
                 if branch is not client and not branch.final and not branch.abandoned:
-                    self._abandon(branch, now)
+                    self.abandon(branch, now)
         self.layer.answer(server, data, 200, now)
+        if server.invite and server.flow.node >= 0:
+            shared.pair.links[server.flow.node].serving.pop(server.key, None)
         leg = plan.leg
         if leg is not None:
             if request.method == b"BYE":
@@ -412,13 +425,13 @@ class Proxy:
             server.best = best = (client, message)
         if status >= 600:
             for branch in live:
-                self._abandon(branch, now)
+                self.abandon(branch, now)
             live = []
         if live:
             return
         data = self._builder.back(best[0], server, plan, best[1], now)
         self.layer.answer(server, data, best[1].status, now)
-        self._forget_early(server)
+        self._settled(server)
 
     def _overflow(
         self, client: ClientTx, server: ServerTx, plan: Plan, status: int, now: float
@@ -446,8 +459,8 @@ class Proxy:
         if value is None:
             return
         for hid in (WWW_AUTHENTICATE, PROXY_AUTHENTICATE):
-            for challenge in message.values(hid):
-                if b"stale=true" in challenge.lower().replace(b" ", b""):
+            for refused in message.values(hid):
+                if b"stale=true" in refused.lower().replace(b" ", b""):
                     return
         issuer = shared.nonces.issuer(nonce_of(value), now)
         if message.status in _CHALLENGES and issuer is None:
@@ -471,12 +484,13 @@ class Proxy:
 
     # -- branches that are no longer wanted ----------------------------------------------------
 
-    def _abandon(self, client: ClientTx, now: float, reason: bytes = b"") -> None:
+    def abandon(self, client: ClientTx, now: float, reason: bytes = b"") -> None:
         """Nothing that this branch answers is passed any more; it is cancelled when that works."""
         client.abandoned = True
         if client.node >= 0:
             link = self._shared.pair.links[client.node]
             link.pending.pop(client.branch, None)
+            link.ringing.pop(client.branch, None)
             if client.server is not None and client.server.request is not None:
                 link.hedged.discard(client.server.request.call_id)
         if not client.invite:
@@ -512,7 +526,9 @@ class Proxy:
             )
             if not client.final:
                 self._hang_up(client, message, now)
-        client.final = client.final or message.status >= 200
+        if message.status >= 200:
+            client.final = True
+            self.aftermath.left(client, now)
 
     def _hang_up(self, client: ClientTx, answer: Message, now: float) -> None:
         branch = b"z9hG4bK" + self._shared.fresh()
@@ -541,7 +557,7 @@ class Proxy:
         if silent or not server.branches:
             for branch in server.branches:
                 if not branch.abandoned:
-                    self._abandon(branch, now, reason)
+                    self.abandon(branch, now, reason)
             self.refuse(server, 487, now)
 
     # -- failures ------------------------------------------------------------------------------
@@ -557,6 +573,7 @@ class Proxy:
             self._send_cancel(client, b"", now)
             return
         self.layer.close_client(client)
+        self.aftermath.left(client, now)
         if server is None or client.abandoned or server.request is None:
             return
         self._shared.count("no answer")
@@ -588,7 +605,7 @@ class Proxy:
         if best is not None and plan is not None:
             data = self._builder.back(best[0], server, plan, best[1], now)
             self.layer.answer(server, data, best[1].status, now)
-            self._forget_early(server)
+            self._settled(server)
         elif server.invite or status != 408:
             self.refuse(server, status, now)
         else:
@@ -649,8 +666,10 @@ class Proxy:
         if was == CONFIRMED:
             shared.count("dialogs ended")
 
-    def _forget_early(self, server: ServerTx) -> None:
-        """An INVITE failed: its early dialogs are over (RFC 3261 12.3)."""
+    def _settled(self, server: ServerTx) -> None:
+        """A request failed for good: an INVITE's early dialogs are over (RFC 3261 12.3)."""
+        if server.invite and server.flow.node >= 0:
+            self._shared.pair.links[server.flow.node].serving.pop(server.key, None)
         for branch in server.branches:
             for leg in branch.legs:
                 if leg.state == EARLY:

@@ -193,6 +193,8 @@ class Router:
             if message.cseq > leg.outside_cseq:
                 leg.outside_cseq = message.cseq
             return
+        if shared.legs.was_ended(message.call_id, message.from_tag, message.to_tag):
+            raise Refusal(200 if message.method == b"BYE" else 481, "dialog was ended by us")
         if token is not None:
             self._by_token(plan, token, uri)
         if plan.node is None:

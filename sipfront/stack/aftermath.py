@@ -1,0 +1,187 @@
+"""What is done in the place of a node that was given up (design, section 5).
+
+Three things that nobody else can do: callers who already heard it ring are moved to the new
+active node, phones that it was ringing are told that the call goes on elsewhere, and dialogs that
+it owned are ended (by a BYE, or for a subscription by a NOTIFY) in its name.  *Whether* a dialog is
+to be ended is not decided here but in :mod:`sipfront.rescue`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sipfront.sip.uri import Uri
+from sipfront.stack.flows import OUTSIDE
+from sipfront.stack.forward import hidden, routed
+from sipfront.stack.local import speak
+from sipfront.stack.timers import UNTIL
+from sipfront.stack.transaction import PROCEEDING, TERMINATED, ClientTx
+
+if TYPE_CHECKING:
+    from sipfront.stack.dialog import Leg
+    from sipfront.stack.pair import Link
+    from sipfront.stack.proxy import Proxy
+    from sipfront.stack.routing import Plan, Target
+    from sipfront.stack.shared import Shared
+    from sipfront.stack.transaction import ServerTx
+
+#: RFC 3326: what a phone shows when it stops ringing because of us.
+ELSEWHERE = b'Reason: SIP;cause=200;text="Call completed elsewhere"\r\n'
+#: How long a new INVITE waits for the 487 of the old one to the same phone: a phone without call
+#: waiting would answer 486 to the second.
+WAIT_487 = 0.5
+#: Ended dialogs of a node that is away, told to it when it returns.
+MAX_OWED = 20_000
+
+
+class Hold:
+    """A branch that waits for its phone to stop ringing."""
+
+    __slots__ = ("_aftermath", "plan", "resend_at", "server", "target", "until")
+
+    def __init__(self, aftermath: Aftermath, server: ServerTx, plan: Plan, target: Target) -> None:
+        self._aftermath = aftermath
+        self.server = server
+        self.plan = plan
+        self.target = target
+        self.resend_at = 0.0
+        self.until = 0.0
+
+    def fired(self, now: float) -> None:
+        """It has waited long enough."""
+        self._aftermath.release(self, now)
+
+
+class Aftermath:
+    """Speaks for nodes that cannot."""
+
+    def __init__(self, shared: Shared, proxy: Proxy) -> None:
+        self._shared = shared
+        self._proxy = proxy
+        #: bindings whose phone is still ringing for a node that was given up
+        self._leaving: dict[bytes, ClientTx] = {}
+        self._holds: dict[bytes, list[Hold]] = {}
+        self._owed: list[dict[bytes, Leg]] = [{} for _ in shared.settings.nodes]
+
+    # -- calls in set-up -----------------------------------------------------------------------
+
+    def node_down(self, link: Link, now: float) -> None:
+        """Move what it was answering, and silence what it was ringing."""
+        for client in list(link.pending.values()):
+            self._proxy.move(client, now)
+        for client in list(link.ringing.values()):
+            self._shared.count("ringing calls moved")
+            self._proxy.move(client, now)
+        for server in list(link.serving.values()):
+            self._silence(server, now)
+        link.serving.clear()
+
+    def _silence(self, server: ServerTx, now: float) -> None:
+        plan = server.plan
+        if plan is None or server.state != PROCEEDING:
+            return
+        for index, branch in enumerate(server.branches):
+            if branch.final or branch.abandoned:
+                continue
+            self._shared.count("phones silenced")
+            self._proxy.abandon(branch, now, ELSEWHERE)
+            binding = plan.targets[index].binding if index < len(plan.targets) else None
+            if binding is not None and branch.cancelling:
+                self._leaving[binding.name] = branch
+        self._proxy.layer.close_server(server)
+
+    def hold(self, server: ServerTx, plan: Plan, target: Target, now: float) -> bool:
+        """Whether this branch has to wait until its phone has stopped ringing."""
+        if not self._leaving or target.binding is None:
+            return False
+        name = target.binding.name
+        old = self._leaving.get(name)
+        if old is None or old.final or old.state == TERMINATED:
+            self._leaving.pop(name, None)
+            return False
+        hold = Hold(self, server, plan, target)
+        self._holds.setdefault(old.branch, []).append(hold)
+        self._proxy.layer.timers.start(hold, UNTIL, WAIT_487, now)
+        self._shared.count("held for a 487")
+        return True
+
+    def left(self, client: ClientTx, now: float) -> None:
+        """The old branch to a phone is over: what waited for it may go."""
+        for hold in self._holds.pop(client.branch, ()):
+            self.release(hold, now)
+
+    def release(self, hold: Hold, now: float) -> None:
+        """Send what was held; once."""
+        binding = hold.target.binding
+        if binding is None or hold.server.request is None or hold.server.cancelled:
+            return
+        hold.until = 0.0
+        self._leaving.pop(binding.name, None)
+        self._proxy.out(hold.server, hold.plan, hold.target, now)
+
+    # -- dialogs -------------------------------------------------------------------------------
+
+    def end(self, leg: Leg, now: float, reason: bytes) -> None:
+        """End a dialog towards its outside party in its owner's name."""
+        shared = self._shared
+        flow = leg.outside_flow
+        if flow is not None and not flow.open:
+            flow = shared.flows.find(flow.listener.index, flow.host, flow.port)
+        if flow is not None and leg.outside_party and leg.inside_party:
+            uri, routes = routed(leg.outside_target, leg.outside_routes)
+            branch = b"z9hG4bK" + shared.fresh()
+            via = b"%b;branch=%b;rport" % (flow.listener.via, branch)
+            method, extra = b"BYE", b"Reason: %b\r\n" % reason
+            if leg.kind != b"INVITE":
+                # RFC 6665 4.4.1: "deactivated" makes the subscriber subscribe again at once.
+                method = b"NOTIFY"
+                contact = hidden(Uri.parse(leg.inside_target), flow.listener, b"")
+                extra = (
+                    b"Event: %b\r\nSubscription-State: terminated;reason=deactivated\r\n"
+                    b"Contact: <%b>\r\n"
+                ) % (leg.event, contact)
+            leg.inside_cseq += 1
+            data = speak(
+                method,
+                uri,
+                via,
+                routes,
+                leg.inside_party,
+                leg.outside_party,
+                leg.call_id,
+                leg.inside_cseq,
+                extra,
+            )
+            client = ClientTx(branch, data, flow, OUTSIDE, False, None, now)
+            self._proxy.layer.open_client(client, now)
+            shared.count("dialogs ended for a node")
+        shared.legs.ended_by_us(leg)
+        owed = self._owed[leg.owner]
+        if leg.kind == b"INVITE" and leg.inside_target and len(owed) < MAX_OWED:
+            owed[leg.key] = leg
+
+    def node_back(self, link: Link, now: float) -> None:
+        """A node that was given up answers again: end there what ended without it."""
+        owed = self._owed[link.node]
+        self._owed[link.node] = {}
+        for leg in owed.values():
+            flow = leg.inside_flow
+            if flow is None:
+                continue
+            uri, routes = routed(leg.inside_target, leg.inside_routes)
+            branch = b"z9hG4bK" + self._shared.fresh()
+            via = b"%b;branch=%b;rport" % (flow.listener.via, branch)
+            leg.outside_cseq += 1
+            data = speak(
+                b"BYE",
+                uri,
+                via,
+                routes,
+                leg.outside_party,
+                leg.inside_party,
+                leg.call_id,
+                leg.outside_cseq,
+                b'Reason: SIP;cause=481;text="Ended during a failover"\r\n',
+            )
+            client = ClientTx(branch, data, flow, link.node, False, None, now)
+            self._proxy.layer.open_client(client, now, link.interval)
