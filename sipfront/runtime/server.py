@@ -16,12 +16,14 @@ from sipfront.runtime import clock, keys, plan
 from sipfront.runtime.front_control import FrontControl
 from sipfront.runtime.log import event
 from sipfront.runtime.loop import Driver
+from sipfront.runtime.rescuer import Rescuer
 from sipfront.runtime.sockets import Sockets
 from sipfront.runtime.streams import Bounds, Streams
 from sipfront.runtime.supervisor import Supervisor
 from sipfront.runtime.tls import Contexts, Files
 from sipfront.runtime.trunks import Trunks
 from sipfront.runtime.witness import Witnesses
+from sipfront.stack.front import Engine
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -56,8 +58,6 @@ if TYPE_CHECKING:
 
 def default_engine(settings: Settings, flows: Flows, entropy: Callable[[int], bytes]) -> EnginePort:
     """The real one."""
-    from sipfront.stack.front import Engine
-
     return Engine(settings, flows, entropy)
 
 
@@ -89,6 +89,8 @@ class Server:
         self.monitor = Monitor(plan.control_settings(config), clock.now())
         self.witnesses = Witnesses(self._witnessed)
         self.supervisor = Supervisor(self.engine, self.monitor, ask_witness=self.witnesses.ask)
+        if isinstance(self.engine, Engine):
+            self.supervisor.rescuer = Rescuer(self.engine)
         self.driver = Driver(self.engine, self.supervisor)
         self.trunks = Trunks(self.sockets, self._trunk_resolved, resolver=resolver)
         self.streams = Streams(

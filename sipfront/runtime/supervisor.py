@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from sipfront.control.monitor import Monitor
     from sipfront.runtime.ports import EnginePort
+    from sipfront.runtime.rescuer import Rescuer
 
 log = logging.getLogger("sipfront.control")
 engine_log = logging.getLogger("sipfront.engine")
@@ -52,6 +53,9 @@ class Supervisor:
         self.route: Route | None = None
         self.events: deque[dict[str, Any]] = deque(maxlen=EVENTS)
         self.on_event: Callable[[dict[str, Any]], None] | None = None
+        #: ends the dialogs of nodes that are gone for good
+        self.rescuer: Rescuer | None = None
+        self._lost = (False,) * len(monitor.settings.nodes)
         self._ask = ask_witness
         self._now = now
         self._owned: Callable[[int], int] | None = getattr(engine, "owned", None)
@@ -82,12 +86,12 @@ class Supervisor:
         """When :meth:`expire` wants to be called."""
         if self._deadline is None:
             self._deadline = self.monitor.next_deadline()
-        return self._deadline
+        slice_ = self.rescuer.next_deadline() if self.rescuer is not None else None
+        return self._deadline if slice_ is None else min(self._deadline, slice_)
 
     def expire(self, now: float) -> None:
         """Time has passed; control is asked only when its own deadline has come."""
-        deadline = self.next_deadline()
-        if deadline is not None and now >= deadline:
+        if self._deadline is None or now >= self._deadline:
             self._pass_on_heard(0.0)
             self._drained(now)
             self.monitor.expire(now)
@@ -108,7 +112,8 @@ class Supervisor:
                 self._ask(action.name)
         if wanted:
             self._deadline = None
-        return bool(wanted)
+        rescued = self.rescuer is not None and self.rescuer.act(now)
+        return bool(wanted) or rescued
 
     # ------------------------------------------------------------------ from others
 
@@ -164,6 +169,10 @@ class Supervisor:
             roles.why,
         )
         self.engine.route_changed(self.route, now)
+        for node, lost in enumerate(roles.lost):
+            if lost and not self._lost[node] and self.rescuer is not None:
+                self.rescuer.give_up(node)
+        self._lost = roles.lost
         names = self.monitor.settings.nodes
         event(
             log,
