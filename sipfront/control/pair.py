@@ -151,7 +151,7 @@ class Pair:
             if self._believable(watch, watch.since, now):
                 watch.sink(certain=False, why=self._why_silent(watch, now))
         elif watch.deaf_out(now) and self._believable(watch, now - self.s.patience, now):
-            why = f"speaks but has not answered a probe for {ms(now - watch.last_reply)}"
+            why = f"speaks but has not answered a probe for {ms(now - watch.deaf_since())}"
             watch.sink(certain=False, why=why)
         elif not watch.muted and watch.mute_out(now):
             watch.muted = True
@@ -268,7 +268,7 @@ class Pair:
         if now < watch.busy_until:
             left = ms(watch.busy_until - now)
             return f"answered 503 and wants to be spared for {left}"
-        return f"answered 503 {self.s.fall} times in a row"
+        return f"answered OPTIONS with 503 {self.s.fall} times in a row"
 
     # ------------------------------------------------------------------ time
 

@@ -102,8 +102,8 @@ class Book:
             certain = self.pair.watches[old].certain
             self.standings[old] = Standing.FENCED if certain else Standing.DRAINING
             self.drain_since[old] = now
+            self.last_change = now  # the first role of a front that just started is no change
         self.standings[target] = Standing.ACTIVE
-        self.last_change = now
         recent = tuple(at for at in self.voluntary if now - at < HOUR)
         self.voluntary = (*recent, now) if voluntary else recent
 

@@ -91,7 +91,8 @@ class Watch:
         self._mute: list[float] = []  # OPTIONS since the last answer to one
         self.refused_at: float | None = None
         self.refusals = 0
-        self._pending: dict[int, tuple[str, float, bool]] = {}
+        self._pending: dict[int, tuple[str, float]] = {}
+        self._stale: dict[int, tuple[str, float]] = {}
         self.pace = Pace(settings)
         self._kick = True
         self._ticks = 0
@@ -116,7 +117,8 @@ class Watch:
     def answered(self, ev: Answered) -> None:
         """A probe was answered: with anything."""
         self.ring.add(ev)
-        kind, sent, _ = self._pending.pop(ev.probe, ("", ev.sent, False))
+        asked = self._pending.pop(ev.probe, None) or self._stale.pop(ev.probe, None)
+        kind, sent = asked or ("", ev.sent)
         self.hear(ev.at)
         if self.refused_at is not None and sent >= self.refused_at:
             self._veto(ev.at)
@@ -169,14 +171,12 @@ class Watch:
         self.since = self.real_since if self.since is None else min(self.since, self.real_since)
 
     def overload(self, ev: Overload) -> None:
-        """The node answered a real request with 503.  One without a time is only counted: it may
-        be about a carrier behind the node."""
+        """The node answered a real request with 503.  One that names no time is only written down:
+        it may be about a carrier behind the node, and the next OPTIONS asks about the node."""
         self.ring.add(ev)
         self.hear(ev.at)
         if ev.retry_after > 0:
             self.busy_until = ev.at + min(float(ev.retry_after), RETRY_AFTER_MAX)
-        else:
-            self.busy.fail()
 
     # ------------------------------------------------------------------ asking
 
@@ -184,7 +184,7 @@ class Watch:
         """A probe goes out now."""
         self.ring.add(Asked(self.index, probe, kind, now))
         self._overdue(now)
-        self._pending[probe] = (kind, now, False)
+        self._pending[probe] = kind, now
         if self.since is None:
             self.since = now
         if len(self._sends) < self.s.burst + SENDS_KEPT:
@@ -288,9 +288,10 @@ class Watch:
     def deaf_out(self, now: float) -> bool:
         """It speaks, but has answered nothing that was asked, not even the stray BYE, for so long
         that it cannot be overload: what the front sends does not get there."""
-        return self.muted and now >= self._deaf() + self.s.rescue_after
+        return self.muted and now >= self.deaf_since() + self.s.rescue_after
 
-    def _deaf(self) -> float:
+    def deaf_since(self) -> float:
+        """When it was first asked something, of any kind, that it has not answered since."""
         return max(self.last_reply, self._mute[0]) if self._mute else self.last_reply
 
     def overloaded(self, now: float) -> bool:
@@ -306,7 +307,7 @@ class Watch:
             times += [self.since + self.s.patience, self.since + self.s.rescue_after]
             times += [sent + grace for sent in self._sends[:need]]
         if self.muted:
-            times.append(self._deaf() + self.s.rescue_after)
+            times.append(self.deaf_since() + self.s.rescue_after)
         if self._mute:
             times.append(self._mute[0] + self.s.patience)
             times += [sent + grace for sent in self._mute[need - 1 : need]]
@@ -376,12 +377,12 @@ class Watch:
 
     def _overdue(self, now: float) -> None:
         """Write down the probes that were not answered in time; they may still be answered."""
-        pending = self._pending
-        for probe, (kind, sent, told) in pending.items():
+        pending, stale = self._pending, self._stale
+        for probe, (kind, sent) in tuple(pending.items()):
             if now < sent + self.s.timeout:
                 break
-            if not told:
-                self.ring.add(Unanswered(self.index, probe, sent, now))
-                pending[probe] = (kind, sent, True)
-        while len(pending) >= PENDING_KEPT:
-            del pending[next(iter(pending))]
+            self.ring.add(Unanswered(self.index, probe, sent, now))
+            stale[probe] = kind, sent
+            del pending[probe]
+        while len(stale) > PENDING_KEPT:
+            del stale[next(iter(stale))]

@@ -130,7 +130,12 @@ class Invariants:
             voluntary = [at for at, e in self.changes if self._voluntary(e)]
             recent = [at for at in voluntary if self.now - at < HOUR]
             require(len(recent) <= self.settings.max_per_hour, "too many voluntary moves an hour")
-            if self._voluntary(event) and len(self.changes) > 1:
+            # The role that a front gives when it starts is no change.
+            if (
+                self._voluntary(event)
+                and len(self.changes) > 1
+                and (self.changes[-2][1].kind != "start")
+            ):
                 apart = self.now - self.changes[-2][0]
                 require(apart >= self.settings.hold_down - 1e-6, "hold-down binds voluntary moves")
 
