@@ -12,6 +12,7 @@ import re
 import socket
 import struct
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -145,14 +146,17 @@ class Capture:
     def _run(self) -> None:
         tap = self._socket
         assert tap is not None
-        idle = False
-        while not (self._stop.is_set() and idle):
+        # What is still in the socket's buffer belongs to the record; what comes later does not.
+        ends: float | None = None
+        while ends is None or time.monotonic() < ends:
+            if ends is None and self._stop.is_set():
+                ends = time.monotonic() + 1.0
             try:
                 frame, ancillary, _, address = tap.recvmsg(70000, 64)
             except TimeoutError:
-                idle = True
+                if self._stop.is_set():
+                    return
                 continue
-            idle = False
             # On loopback each packet is seen leaving and coming: one of both is enough.
             if address[2] == PACKET_OUTGOING:
                 continue

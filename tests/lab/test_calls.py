@@ -34,8 +34,8 @@ async def test_a_phone_registers_and_hears_the_pbx(
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
 async def test_phone_to_phone(phones: Phones, transport: str) -> None:
-    one = await phones.registered("1001", transport)
-    other = await phones.registered("1002")
+    one = await phones.registered("1001", transport, update=True)
+    other = await phones.registered("1002", update=True)
     there, here = await answered(one, "1002", other)
     await over(here, there)
     there, here = await answered(other, "1001", one)

@@ -47,9 +47,9 @@ async def test_blind_transfer(phones: Phones) -> None:
     there, here = await answered(one, "1002", other)
     await here.transfer("sip:1003@example.com")
     new = await third.incoming()
-    await here.ended()
     await new.answer()
     await new.confirmed()
+    await here.ended()
     await hear(there, new)
     await over(new, there)
 
@@ -87,7 +87,8 @@ async def test_attended_transfer_with_one_call_on_each_node(phones: Phones) -> N
     third = await phones.registered("1003")
     first, first_here = await answered(one, "1002", other)
     await first_here.hold()
-    await phones.front.switchover("pbx-b")
+    done = await phones.front.switchover("pbx-b", force=True)
+    assert "error" not in done, done
     await phones.front.until_active("pbx-b")
     second_here, second = await answered(other, "1003", third)
     await first_here.attended(second_here)

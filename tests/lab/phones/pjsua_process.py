@@ -255,6 +255,9 @@ class Phone:
         config.mediaConfig.transportConfig.publicAddress = s["ip"]
         config.mediaConfig.transportConfig.port = s.get("rtp", 4000)
         config.mediaConfig.transportConfig.portRange = 400
+        # PJSIP's UPDATE after an answer with two codecs makes Asterisk's local bridge forget that
+        # a call is on hold (it mixes music and the holder's silence): only where asked for.
+        config.mediaConfig.lockCodecEnabled = s.get("update", False)
         config.callConfig.prackUse = pj.PJSUA_100REL_OPTIONAL
         config.callConfig.timerUse = pj.PJSUA_SIP_TIMER_OPTIONAL
         config.natConfig.contactRewriteUse = s.get("rewrite", 0)
