@@ -104,8 +104,8 @@ class FrontControl:
 
     def _gauges(self) -> dict[str, int]:
         """How much there is of everything now."""
-        engine = getattr(self._server.engine, "gauges", None)
-        return {**(engine() if engine is not None else {}), **self._server.streams.gauges()}
+        view = self._server.view
+        return {**(view.gauges() if view is not None else {}), **self._server.streams.gauges()}
 
     def metrics(self) -> Iterator[Metric]:
         """All samples of now; samples of one name stand together."""

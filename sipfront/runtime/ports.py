@@ -60,10 +60,7 @@ class EnginePort(Protocol):
         """What there is to tell."""
 
     # Verbs that are used where an engine has them:
-    #   holds(flow) -> bool        a binding, dialog or transaction needs this connection
-    #   owned(node) -> int         live dialogs of a node; 0 ends its draining
     #   busy() -> int              transactions under way, waited for at SIGTERM
-    #   gauges() -> dict[str, int] how much there is of everything: calls, bindings, ...
     #   trunks_changed(trunks: tuple[Trunk, ...], now)   at SIGHUP
 
 

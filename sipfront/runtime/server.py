@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from sipfront.control.monitor import Monitor
 from sipfront.runtime import clock, keys, plan
+from sipfront.runtime.engine_view import EngineView
 from sipfront.runtime.front_control import FrontControl
 from sipfront.runtime.log import event
 from sipfront.runtime.loop import Driver
@@ -89,8 +90,11 @@ class Server:
         self.monitor = Monitor(plan.control_settings(config), clock.now())
         self.witnesses = Witnesses(self._witnessed)
         self.supervisor = Supervisor(self.engine, self.monitor, ask_witness=self.witnesses.ask)
+        self.view: EngineView | None = None
         if isinstance(self.engine, Engine):
+            self.view = EngineView(self.engine.shared, clock.now)
             self.supervisor.rescuer = Rescuer(self.engine)
+            self.supervisor.owned = self.view.owned
         self.driver = Driver(self.engine, self.supervisor)
         self.trunks = Trunks(self.sockets, self._trunk_resolved, resolver=resolver)
         self.streams = Streams(
@@ -99,7 +103,7 @@ class Server:
             self.contexts,
             bounds=Bounds(config.limits.connections, config.limits.connections_per_source),
             renew=self._renew,
-            holds=getattr(self.engine, "holds", None),
+            holds=self.view.holds if self.view is not None else getattr(self.engine, "holds", None),
         )
         self.trunks.streams = self.streams
         self.driver.dial = self.streams.dial

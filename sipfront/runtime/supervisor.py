@@ -58,7 +58,8 @@ class Supervisor:
         self._lost = (False,) * len(monitor.settings.nodes)
         self._ask = ask_witness
         self._now = now
-        self._owned: Callable[[int], int] | None = getattr(engine, "owned", None)
+        #: live dialogs of a node
+        self.owned: Callable[[int], int] | None = None
         self._heard = [0.0] * len(monitor.settings.nodes)
         self._deadline: float | None = None
 
@@ -146,10 +147,10 @@ class Supervisor:
 
     def _drained(self, now: float) -> None:
         """A draining node that owns no dialog any more is told to control."""
-        if self._owned is None or self.route is None:
+        if self.owned is None or self.route is None:
             return
         for node, standing in enumerate(self.route.standings):
-            if standing is Standing.DRAINING and not self._owned(node):
+            if standing is Standing.DRAINING and not self.owned(node):
                 self.monitor.drained(node, now)
 
     def _pass_on_heard(self, gap: float) -> None:

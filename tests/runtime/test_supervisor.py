@@ -34,6 +34,7 @@ class Room:
         self.supervisor = Supervisor(
             self.engine, self.monitor, ask_witness=self.asked.append, now=self.clock
         )
+        self.supervisor.owned = self.engine.owned
         self.alive = [True, True]
         self.supervisor.act(self.clock.now)
 
@@ -135,6 +136,40 @@ def test_a_draining_node_without_dialogs_is_standby_again() -> None:
     room.engine.own = [0, 0]
     room.run(2.0)
     assert room.engine.routes[-1].standings == (Standing.STANDBY, Standing.ACTIVE)
+
+
+def test_what_was_lost_is_given_up_once() -> None:
+    class Rescuer:
+        def __init__(self) -> None:
+            self.given_up: list[int] = []
+            self.left = 0
+            self.at: float | None = None
+
+        def give_up(self, node: int) -> None:
+            self.given_up.append(node)
+            self.left, self.at = 3, 0.0
+
+        def next_deadline(self) -> float | None:
+            return self.at
+
+        def act(self, now: float) -> bool:
+            if self.at is None or now < self.at:
+                return False
+            self.left -= 1
+            self.at = now + 0.005 if self.left else None
+            return True
+
+    room = Room(rescue_after=3.0)
+    rescuer = Rescuer()
+    room.supervisor.rescuer = rescuer  # type: ignore[assignment]
+    room.run(2.0)
+    room.alive[0] = False
+    room.run(2.0)
+    assert room.engine.routes[-1].active == 1
+    assert rescuer.given_up == []
+    room.run(6.0)
+    assert rescuer.given_up == [0]
+    assert rescuer.left == 0
 
 
 def test_witnesses_are_asked_when_control_wants_it() -> None:

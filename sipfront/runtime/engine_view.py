@@ -1,0 +1,50 @@
+"""What the shells read of the engine's tables: counts, and which connections are needed.
+
+Reads only, and only what :class:`sipfront.stack.shared.Shared` offers.  Imported by
+:mod:`sipfront.runtime.server` only.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sipfront.stack.flows import Flow
+    from sipfront.stack.shared import Shared
+
+#: The set of needed connections is made anew at most so often: it costs a look at every binding
+#: and dialog, and is only asked for when a connection was silent for minutes.
+FRESH = 60.0
+
+
+class EngineView:
+    """A window on the tables of one engine."""
+
+    def __init__(self, shared: Shared, now: Callable[[], float]) -> None:
+        self._shared = shared
+        self._now = now
+        self._held: set[int] = set()
+        self._made: float | None = None
+
+    def owned(self, node: int) -> int:
+        """Live dialogs of a node; 0 ends its draining."""
+        return self._shared.legs.owned[node]
+
+    def gauges(self) -> dict[str, int]:
+        """How much there is of everything.  A call has two dialogs, one with each party."""
+        shared = self._shared
+        dialogs = sum(shared.legs.owned)
+        return {"bindings": len(shared.bindings), "calls": (dialogs + 1) // 2, "dialogs": dialogs}
+
+    def holds(self, flow: Flow) -> bool:
+        """Does a binding or a dialog need this connection?  May be a minute old."""
+        now = self._now()
+        if self._made is None or now >= self._made + FRESH:
+            self._made = now
+            shared = self._shared
+            held = {binding.flow.ident for binding in shared.bindings if binding.expires > now}
+            held.update(leg.outside_flow.ident for leg in shared.legs if leg.outside_flow)
+            self._held = held
+        return flow.ident in self._held

@@ -1,0 +1,39 @@
+"""What is read of the engine's tables."""
+
+from __future__ import annotations
+
+from sipfront.runtime.engine_view import FRESH, EngineView
+from sipfront.stack.bindings import Binding
+from sipfront.stack.dialog import Leg
+from sipfront.stack.flows import Flows, Listener, Transport
+from sipfront.stack.front import Engine
+from sipfront.stack.settings import Node, Settings
+
+HERE = Listener(0, Transport.TCP, b"127.0.0.1", 5060, inside=False, bound=("127.0.0.1", 5060))
+
+
+def test_counts_and_needed_connections() -> None:
+    flows = Flows([HERE])
+    nodes = (Node("a", b"127.0.0.2", 5060, 0, (b"127.0.0.2",)),)
+    settings = Settings(nodes, (b"example.com",), token_keys=(b"k" * 32,), binding_key=b"b" * 32)
+    shared = Engine(settings, flows, bytes).shared
+    now = [1000.0]
+    view = EngineView(shared, lambda: now[0])
+    registered = flows.stream(HERE, "127.0.0.9", 1)
+    expired = flows.stream(HERE, "127.0.0.9", 2)
+    talking = flows.stream(HERE, "127.0.0.9", 3)
+    for name, flow, expires in ((b"r", registered, 2000.0), (b"e", expired, 999.0)):
+        binding = Binding(name, b"sip:%b@example.com" % name, b"sip:x@127.0.0.9", flow)
+        binding.expires = expires
+        shared.bindings.put(binding)
+    leg = Leg(b"call", b"a", b"b", 0)
+    leg.outside_flow = talking
+    shared.legs.add(leg)
+    shared.legs.confirm(leg)
+    assert view.owned(0) == 1
+    assert view.gauges() == {"bindings": 2, "calls": 1, "dialogs": 1}
+    assert [view.holds(flow) for flow in (registered, expired, talking)] == [True, False, True]
+    shared.legs.remove(leg)
+    assert view.holds(talking)
+    now[0] += FRESH
+    assert not view.holds(talking)
