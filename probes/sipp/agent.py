@@ -60,7 +60,7 @@ class Settings(TypedDict, total=False):
     ring: int
     linger: int
     recv_timeout: int | None
-    timeout: float | None
+    timeout: int | None
     auto_answer: bool
     rtp_echo: bool
     key_vals: Mapping[str, str]
@@ -95,14 +95,14 @@ class Agent:
         tuple[str, str], ...
     ] = ()  #: (user, password): one call each, again from the first
     info_files: tuple[Path, ...] = ()  #: SIPp's -inf
-    rate: float = 1.0  #: new calls a second
+    rate: float = 10.0  #: new calls a second; the first one comes after 1 / rate
     limit: int = LIMIT  #: calls up at once
-    call_count: int | None = None  #: end after so many; None: a server serves until it is stopped
+    call_count: int | None = None  #: end after so many (a server counts OPTIONS too); None: no end
     pause_duration: int = 0  #: ms that a call lasts (SIPp's -d)
     ring: int = 0  #: ms from 180 to 200
     linger: int = LINGER  #: ms after the last answer
     recv_timeout: int | None = None  #: ms to wait for any expected message
-    timeout: float | None = None  #: s for the whole run; ends it with Outcome.STOPPED
+    timeout: int | None = None  #: s for the whole run (SIPp knows whole ones); Outcome.STOPPED
     auto_answer: bool = False  #: answer OPTIONS, INFO, NOTIFY and UPDATE
     rtp_echo: bool = False
     key_vals: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -161,8 +161,7 @@ class Agent:
         made += ["-mi", self.media_addr or host]
         made += _option("-p", port) + _option("-mp", self.media_port)
         made += _option("-m", self.call_count) + _option("-recv_timeout", self.recv_timeout)
-        if self.timeout is not None:
-            made += ["-timeout", f"{round(self.timeout * 1000)}ms"]
+        made += _option("-timeout", self.timeout)
         made += ["-trace_stat", "-fd", "1", "-stf", "stats.csv"]
         made += ["-trace_err", "-error_file", "errors.log"]
         if self.timings:
@@ -170,6 +169,8 @@ class Agent:
         if self.trace_messages:
             made += ["-trace_msg", "-message_file", "messages.log"]
         if self.is_client:
+            if self.rate <= 0:
+                raise SippError(f"{self.name}: the rate must be above 0")
             # SIPp takes whole calls a period only, and spreads them evenly over it.
             made += ["-r", str(round(self.rate * 100)), "-rp", "100000"]
             made += ["-l", str(self.limit), "-s", self.uri_username]
@@ -217,7 +218,7 @@ class Agent:
 
 
 def client(**settings: Unpack[Settings]) -> Agent:
-    """An agent that calls: scenario ``uac``, one call a second, one call, unless told otherwise."""
+    """An agent that calls: scenario ``uac``, one call, unless told otherwise."""
     base = Agent(is_client=True, name="uac", scen_name="uac", call_count=1)
     return _named(base.but(**settings), settings)
 

@@ -6,6 +6,7 @@ Values only: reads the rows of SIPp's statistics file and its exit code, starts 
 from __future__ import annotations
 
 import enum
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from probes.sipp.timing import CallTiming
+
+
+#: A complaint of SIPp: date, time and seconds, then what it is about.
+_COMPLAINT = re.compile(r"\d\t[\d:.]+\t[\d.]+: (.*)")
 
 
 class SippError(Exception):
@@ -39,10 +44,13 @@ class Outcome(enum.Enum):
     KILLED = "killed before it ended"
 
 
+#: SIPp's exit code when its ``-timeout`` passed.
+CODE_STOPPED = 97
+
 _CODES = {
     0: Outcome.SUCCESS,
     1: Outcome.CALLS_FAILED,
-    97: Outcome.STOPPED,
+    CODE_STOPPED: Outcome.STOPPED,
     99: Outcome.NO_CALLS,
     254: Outcome.BIND_FAILED,
     255: Outcome.FATAL,
@@ -73,12 +81,21 @@ class Stats:
     at: float  #: seconds since 1970, SIPp's clock
     elapsed: float  #: since the start of this SIPp
     created: int
-    current: int  #: calls that are up now
+    current: int  #: calls that are up now, see ``up``
     successful: int
     failed: int
     retransmissions: int
     unexpected: int  #: calls that failed because of a message that the scenario did not expect
+    auto_answered: int = 0  #: OPTIONS and others that SIPp answered by itself
     failures: Mapping[str, int] = field(default_factory=dict)  #: why calls failed, none that is 0
+
+    @property
+    def up(self) -> int:
+        """Calls that are up, without what SIPp takes for calls after it answered an OPTIONS.
+
+        Every Call-ID that began with an automatic answer waits for its INVITE for ever.
+        """
+        return max(0, self.current - self.auto_answered)
 
     @classmethod
     def parse(cls, header: str, row: str) -> Stats | None:
@@ -106,6 +123,7 @@ class Stats:
             failed=total("FailedCall"),
             retransmissions=total("Retransmissions"),
             unexpected=failures.get("UnexpectedMessage", 0),
+            auto_answered=total("AutoAnswered"),
             failures={name: count for name, count in failures.items() if count},
         )
 
@@ -142,5 +160,6 @@ class Result:
             counted = f", {self.stats.successful} successful, {self.stats.failed} failed"
             if self.stats.failures:
                 counted += f" ({', '.join(f'{k} {v}' for k, v in self.stats.failures.items())})"
-        last = self.errors.strip().splitlines()[-1:] if not self.ok else []
-        return f"{self.name}: {self.outcome.value}{counted}" + (f": {last[0]}" if last else "")
+        complaints = _COMPLAINT.findall(self.errors) if not self.ok else []
+        last = f": {complaints[-1]}" if complaints else ""
+        return f"{self.name}: {self.outcome.value}{counted}{last}"

@@ -12,10 +12,11 @@ import contextlib
 import shutil
 import signal
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from probes.sipp.outcome import Outcome, Result, SippError, Stats, outcome
+from probes.sipp.outcome import CODE_STOPPED, Outcome, Result, SippError, Stats, outcome
 from probes.sipp.ports import bound
 from probes.sipp.timing import CallTiming, timings
 from probes.sipp.tone import TONE_FILE, ulaw_tone
@@ -32,6 +33,8 @@ READY = 10.0
 LOOK = 0.25
 #: Seconds between two looks for the socket at the start.
 LOOK_READY = 0.01
+#: Seconds after its ``timeout`` until a SIPp that hangs on to a call is killed.
+OVERTIME = 5.0
 #: Octets of SIPp's complaints that are kept.
 COMPLAINTS = 4096
 
@@ -85,8 +88,16 @@ class Run:
         """Wait until SIPp ends by itself, and say how."""
         if self._result is None:
             assert self._process is not None, "entered with `async with`"
-            code = await self._process.wait()
-            self._result = self._read(code)
+            limit = self.agent.timeout
+            try:
+                async with asyncio.timeout(None if limit is None else limit + OVERTIME):
+                    await self._process.wait()
+            except TimeoutError:
+                await self._kill()
+                self._result = self._read(CODE_STOPPED)
+                return self._result
+            assert self._process.returncode is not None
+            self._result = self._read(self._process.returncode)
         return self._result
 
     async def stop(self, grace: float = 10.0) -> Result:
@@ -94,14 +105,31 @@ class Run:
         process = self._process
         assert process is not None, "entered with `async with`"
         if process.returncode is None:
+            asked = time.time()
             # Once only: a second SIGUSR1 leaves SIPp 3.6 spinning for ever.
-            with contextlib.suppress(ProcessLookupError):
-                process.send_signal(signal.SIGUSR1)
+            self._signal(signal.SIGUSR1)
             try:
-                await asyncio.wait_for(asyncio.shield(process.wait()), grace)
+                async with asyncio.timeout(grace):
+                    await self._emptied(process, asked)
             except TimeoutError:
                 await self._kill()
         return await self.wait()
+
+    async def _emptied(self, process: asyncio.subprocess.Process, asked: float) -> None:
+        """Wait for SIPp's own end; help it when only answered OPTIONS are left (``Stats.up``)."""
+        ended = asyncio.ensure_future(process.wait())
+        try:
+            while not (await asyncio.wait({ended}, timeout=LOOK))[0]:
+                if self.stats is not None and self.stats.at > asked and self.stats.up == 0:
+                    self._signal(signal.SIGTERM)
+                    await asyncio.shield(ended)
+        finally:
+            ended.cancel()
+
+    def _signal(self, number: int) -> None:
+        assert self._process is not None
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(number)
 
     def calls(self) -> tuple[CallTiming, ...]:
         """The calls so far, when the agent was made with ``timings=True``."""
