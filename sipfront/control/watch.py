@@ -91,6 +91,7 @@ class Watch:
         self._mute: list[float] = []  # OPTIONS since the last answer to one
         self.refused_at: float | None = None
         self.refusals = 0
+        self._asked_last = self._asked_before = 0  # probes: the last one, the last before a refusal
         self._pending: dict[int, tuple[str, float]] = {}
         self._stale: dict[int, tuple[str, float]] = {}
         self.pace = Pace(settings)
@@ -120,7 +121,7 @@ class Watch:
         asked = self._pending.pop(ev.probe, None) or self._stale.pop(ev.probe, None)
         kind, sent = asked or ("", ev.sent)
         self.hear(ev.at)
-        if self.refused_at is not None and sent >= self.refused_at:
+        if self.refused_at is not None and asked and ev.probe > self._asked_before:
             self._veto(ev.at)
         self.last_reply = ev.at
         if kind != "options":
@@ -151,6 +152,7 @@ class Watch:
         if self.refused_at is None:
             self.refused_at = ev.at
             self.refusals = 1
+            self._asked_before = self._asked_last
             self._kick = True
             self._sends.clear()
             self._ticks = 0
@@ -185,6 +187,7 @@ class Watch:
         self.ring.add(Asked(self.index, probe, kind, now))
         self._overdue(now)
         self._pending[probe] = kind, now
+        self._asked_last = probe
         if self.since is None:
             self.since = now
         if len(self._sends) < self.s.burst + SENDS_KEPT:
@@ -364,6 +367,7 @@ class Watch:
         self.refused_at = None
         self.refusals = 0
         self.vetoes += 1
+        self._kick = True  # asked once more: if that is refused, all begins again at once
 
     def count(self, now: float) -> int:
         """Sends that nothing followed, as far as they are out for long enough."""

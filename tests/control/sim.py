@@ -289,12 +289,12 @@ class Sim(Invariants):
                     raise Broken("a deadline in the past: the runtime would spin")
         self.now = end
 
-    def switchover(self, to: int | None = None, force: bool = False) -> tuple[bool, str]:
+    def switchover(self, to: int | str | None = None, force: bool = False) -> tuple[bool, str]:
         answer = self.monitor.switchover(to, self.now, force)
         self._carry_out()
         return answer
 
-    def mode(self, node: int, mode: str, force: bool = False) -> tuple[bool, str]:
+    def mode(self, node: int | str, mode: str, force: bool = False) -> tuple[bool, str]:
         answer = self.monitor.mode(node, mode, self.now, force)
         self._carry_out()
         return answer

@@ -1,6 +1,7 @@
 """The whole control side against a simulated pair.
 
-``SIPFRONT_SCHEDULES`` sets how many random schedules run (300), ``SIPFRONT_SEED`` the first one.
+``SIPFRONT_SCHEDULES`` sets how many random schedules run (300; 10,000 at full length),
+``SIPFRONT_SEED`` the first one.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from sipfront.control.actions import ROLE_EVENTS
 from sipfront.control.decision import Action, Decision, View, decide
 from sipfront.control.verdict import State
 
-COUNT = int(os.environ.get("SIPFRONT_SCHEDULES", "300"))
+FULL = os.environ.get("SIPFRONT_LENGTH") == "full"
+COUNT = int(os.environ.get("SIPFRONT_SCHEDULES", "10000" if FULL else "300"))
 FIRST = int(os.environ.get("SIPFRONT_SEED", "0"))
 #: how many schedules one test runs, so that none comes near the time limit
 CHUNK = 50
