@@ -17,17 +17,19 @@ $(VENV)/.dependencies: pyproject.toml .ci/prepare
 	@PYTHON=$(PYTHON) .ci/prepare run
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
+	@rm -rf build/lib* build/bdist*
 	SIPFRONT_PURE=1 $(BIN)/python -m pip install --quiet '.[test,dev,lab,bench]'
 	@touch $@
 
 # The front itself, compiled when there is a compiler. Made again whenever a source is newer.
 $(VENV)/.installed: $(VENV)/.dependencies $(SOURCES)
+	@rm -rf build/lib* build/bdist*  # setuptools would install from there what no longer exists
 	$(BIN)/python -m pip install --quiet --no-deps --force-reinstall .
 	@touch $@
 
 # The compiled build in a folder of its own, for the tests that want exactly that one.
 build/compiled/.made: $(VENV)/.dependencies $(SOURCES)
-	rm -rf build/compiled
+	@rm -rf build/compiled build/lib* build/bdist*
 	SIPFRONT_COMPILED=1 $(BIN)/python -m pip install --quiet --no-deps --target build/compiled .
 	@touch $@
 
