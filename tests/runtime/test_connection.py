@@ -13,6 +13,7 @@ from tests.runtime.hub import PING, ended, hub, read
 from tests.runtime.support import message, until
 
 
+@pytest.mark.parametrize("host", ["", "::1"])
 async def test_whole_and_chopped_and_two_in_one(host: str) -> None:
     one, two = message(call_id=b"1", body=b"body"), message(call_id=b"2")
     async with hub(host=host) as front:

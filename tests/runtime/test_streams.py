@@ -17,7 +17,6 @@ from tests.runtime.hub import PING, ended, hub, read
 from tests.runtime.support import address, certificate, message, trusting, until
 
 
-@pytest.mark.parametrize("host", ["", "::1"])
 async def test_idle_connections_that_nobody_needs_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streams, "IDLE", 0.1)
     monkeypatch.setattr(streams, "SWEEP", 0.02)
