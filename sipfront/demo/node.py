@@ -13,10 +13,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import ctypes
 import json
 import re
-import signal
 import sys
 from typing import TYPE_CHECKING
 
@@ -46,7 +44,6 @@ RINGS = 3.0
 OUTBOUND = re.compile(r"9[0-9*#+]+")
 #: Seconds between two looks at the audio of a call whose caller may have vanished.
 NO_AUDIO = 30.0
-_PR_SET_PDEATHSIG = 1
 
 
 class DemoNode:
@@ -74,6 +71,8 @@ class DemoNode:
         self.doorman = Doorman(domain, users)
         self.counters = {"calls": 0, "failed": 0, "registrations": 0}
         self.up = 0
+        #: a planted fault: all calls are answered with this status, though OPTIONS get 200
+        self.refusing = 0
         self._metronome = Metronome()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -142,6 +141,8 @@ class DemoNode:
 
     def _invite(self, request: Request) -> None:
         """Who may call what: a trunk reaches extensions, a phone everything."""
+        if self.refusing:
+            raise Denied(self.refusing)
         from_trunk = bool(self._ours(request, b"x-sipfront-trunk"))
         caller = "" if from_trunk else self.doorman.check(request.message, clock.now())
         number = (Uri.parse(request.message.uri).user or b"").decode("utf-8", "replace")
@@ -235,7 +236,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m sipfront.demo.node",
         description="One small PBX of the demonstration. Prints `ready` when it serves; reads\n"
-        "commands from its standard input (slow SECONDS, stats) and ends with it.",
+        "commands from its standard input (slow SECONDS, refuse STATUS, stats) and ends with it.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--listen", required=True, metavar="HOST:PORT", help="its own address")
@@ -255,7 +256,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         front=_address(args.front) if args.front else None,
         trunk=args.trunk,
     )
-    _die_with_parent()
     with asyncio.Runner(loop_factory=new_loop()) as runner:
         return runner.run(_serve(node))
 
@@ -263,12 +263,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _address(text: str) -> tuple[str, int]:
     host, _, port = text.rpartition(":")
     return host, int(port)
-
-
-def _die_with_parent() -> None:
-    """A node that is stopped cannot see its standard input end; the kernel ends it (Linux)."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 async def _serve(node: DemoNode) -> int:
@@ -285,6 +279,8 @@ async def _serve(node: DemoNode) -> int:
         verb, _, rest = line.decode("utf-8", "replace").strip().partition(" ")
         if verb == "slow":
             node.slow(float(rest or 0))
+        elif verb == "refuse":
+            node.refusing = int(rest or 0)
         elif verb == "stats":
             stats = {**node.counters, "up": node.up, "contacts": node.registrar.count(clock.now())}
             _say(stats)

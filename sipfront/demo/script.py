@@ -1,0 +1,253 @@
+"""The demonstration without a terminal: a list of faults, once, and whether the promise held.
+
+Under a steady load the active node is killed, then the next one is frozen and thawed, then there
+is a planned switch-over.  Each is an :class:`Act` with its timeline: what we did, what the front
+saw and decided, what the callers noticed.  Moments are milliseconds after the fault.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sipfront.demo.load import Load
+from sipfront.runtime import clock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from sipfront.demo.processes import NodeProcess
+    from sipfront.demo.stage import Stage
+    from sipfront.demo.station import Experience
+
+#: Calls a second.
+RATE = 8.0
+#: Seconds of load before the first fault, and after each.
+WARM, AFTER = 3.0, 3.0
+#: Seconds for which a node stays frozen: longer than the front's patience.
+FROZEN = 4.0
+#: Seconds before a fault at which one more caller begins to hear ringing.
+RINGING = 0.7
+#: What the callers may notice at most: seconds by which setting up takes longer than usual.
+KILL_DELAY, FREEZE_DELAY = 0.15, 0.5
+#: Events that are part of the story.
+TOLD = (
+    "start",
+    "failover",
+    "switch-over",
+    "down",
+    "up",
+    "veto",
+    "lost",
+    "standing",
+    "alarm",
+    "mended",
+)
+
+
+@dataclass
+class Act:
+    """One fault and what came of it."""
+
+    name: str
+    at: float = 0.0  #: wall clock
+    allowed: float = 0.0  #: seconds
+    timeline: list[tuple[float, str]] = field(default_factory=list)
+    calls: int = 0
+    longest: float = 0.0
+    usual: float = 0.0
+    decided: float | None = None
+    broken: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+
+    def note(self, at: float, text: str) -> None:
+        """Something happened at a moment of the wall clock."""
+        self.timeline.append((at, text))
+
+    def lines(self) -> Iterable[str]:
+        """The act in words."""
+        yield f"{self.name}"
+        for at, text in sorted(self.timeline):
+            yield f"  {1000 * (at - self.at):+8.0f} ms  {text}"
+        decided = "no change of role"
+        if self.decided is not None:
+            decided = f"roles changed {1000 * self.decided:.0f} ms after it"
+        yield (
+            f"  {decided}; {self.calls} new calls, set up in {1000 * self.usual:.0f} ms as usual, "
+            f"at most {1000 * self.longest:.0f} ms longer"
+        )
+        yield from (f"  note: {text}" for text in self.remarks)
+        yield from (f"  BROKEN: {text}" for text in self.broken)
+
+
+class Script:
+    """Plays all acts on one stage."""
+
+    def __init__(self, stage: Stage, say: Callable[[str], None], rate: float = RATE) -> None:
+        self.stage = stage
+        self.say = say
+        self.load = Load(stage, rate)
+        self.acts: list[Act] = []
+        self._seen = 0.0
+
+    async def play(self) -> bool:
+        """Everything; whether the promise held."""
+        self.load.start()
+        try:
+            await asyncio.sleep(WARM)
+            for act in (self._kill, self._freeze, self._switch_over):
+                done = await act()
+                self.acts.append(done)
+                for line in done.lines():
+                    self.say(line)
+                self.say("")
+        finally:
+            await self.load.stop()
+        failed = [call for call in self.load.calls if call.failed]
+        for call in failed:
+            self.say(f"FAILED: {_told(call)}")
+        self.say(
+            f"{len(self.load.calls)} calls, {len(failed)} not set up; "
+            f"{sum(phone.failures for phone in self.stage.phones)} registrations failed"
+        )
+        held = not failed and not any(act.broken for act in self.acts)
+        self.say(f"the promise {'held' if held else 'did NOT hold'}")
+        return held
+
+    # -- the acts ------------------------------------------------------------------------------
+
+    async def _kill(self) -> Act:
+        node = await self.stage.active()
+        act = Act(f"kill -9 of {node.name}, the active node", allowed=KILL_DELAY)
+        ringing = await self._ringing()
+        begun = clock.now()
+        act.at = await node.kill()
+        act.note(act.at, f"{node.name} killed, {self._up()} calls up")
+        await self._left(act, node)
+        await asyncio.sleep(AFTER)
+        await self._judge(act, begun, ringing)
+        await node.start()
+        act.note(clock.wall(), f"{node.name} started again")
+        await self._redundant(act)
+        await self._events(act)
+        return act
+
+    async def _freeze(self) -> Act:
+        node = await self.stage.active()
+        act = Act(f"SIGSTOP of {node.name}, the active node", allowed=FREEZE_DELAY)
+        ringing = await self._ringing()
+        begun = clock.now()
+        act.at = node.freeze()
+        act.note(act.at, f"{node.name} frozen, {self._up()} calls up")
+        await self._left(act, node)
+        await asyncio.sleep(max(0.0, FROZEN - (clock.wall() - act.at)))
+        act.note(node.thaw(), f"{node.name} thawed")
+        await asyncio.sleep(AFTER)
+        await self._judge(act, begun, ringing)
+        await self._redundant(act)
+        await self._events(act)
+        return act
+
+    async def _switch_over(self) -> Act:
+        node = await self.stage.active()
+        act = Act("planned switch-over", allowed=KILL_DELAY)
+        begun = clock.now()
+        act.at = clock.wall()
+        said = await self.stage.switch_over()
+        act.note(clock.wall(), f"asked for it: {said}")
+        await self._left(act, node)
+        await asyncio.sleep(AFTER)
+        await self._judge(act, begun, None)
+        await self._events(act)
+        return act
+
+    # -- what came of it -----------------------------------------------------------------------
+
+    async def _ringing(self) -> asyncio.Task[Experience]:
+        """One more caller, at an extension that rings for a while; it rings when this returns."""
+        call = self.stage.phones[0].call("602", 0.3)
+        task = asyncio.get_running_loop().create_task(call)
+        await asyncio.sleep(RINGING)
+        return task
+
+    async def _left(self, act: Act, node: NodeProcess) -> None:
+        try:
+            await self.stage.until(
+                lambda status: status.get("active") not in (None, node.name),
+                f"{node.name} to be left",
+            )
+        except Exception as error:  # noqa: BLE001 - whatever went wrong, the promise is broken
+            act.broken.append(str(error))
+
+    async def _redundant(self, act: Act) -> None:
+        try:
+            await self.stage.until(lambda status: bool(status.get("redundant")), "a redundant pair")
+        except Exception as error:  # noqa: BLE001 - as above
+            act.broken.append(str(error))
+
+    def _up(self) -> int:
+        return sum(phone.up for phone in self.stage.phones) + self.stage.trunk.up
+
+    async def _judge(
+        self, act: Act, begun: float, ringing: asyncio.Task[Experience] | None
+    ) -> None:
+        """Hold what the callers noticed against the promise."""
+        new = self.load.begun(begun)
+        act.calls = len(new)
+        act.usual = self.load.usual(begun)
+        act.longest = max(
+            [call.setup - act.usual for call in new if call.setup is not None], default=0
+        )
+        failed = [call for call in new if call.failed]
+        deaf = [call for call in new if call.deaf]
+        if not new:
+            act.broken.append("no call was made")
+        act.broken += [f"not set up: {_told(call)}" for call in failed]
+        act.broken += [f"nothing heard: {_told(call)}" for call in deaf]
+        if act.longest > act.allowed:
+            act.broken.append(
+                f"a call took {1000 * act.longest:.0f} ms longer than usual, "
+                f"{1000 * act.allowed:.0f} ms are promised"
+            )
+        for call in new:
+            if call.setup is not None and call.setup - act.usual > 0.05:
+                at = call.began - begun
+                act.note(
+                    act.at + at,
+                    f"{call.caller} called {call.number}: {1000 * call.setup:.0f} ms to set up",
+                )
+        ended = [call for call in self.load.begun(begun - 10, begun) if call.dropped]
+        if ended:
+            act.remarks.append(f"{len(ended)} calls that were up were ended (their node was gone)")
+        if ringing is not None:
+            call = await ringing
+            if call.failed:
+                act.broken.append(f"a call that rang: {_told(call)}")
+            else:
+                act.remarks.append(
+                    f"the call that was ringing was answered after {call.setup:.2f} s"
+                )
+
+    async def _events(self, act: Act) -> None:
+        """What the front says, from a second before the fault on."""
+        since = max(self._seen, act.at - 1.0)
+        for event in await self.stage.events():
+            at, kind = float(event["at"]), str(event.get("event"))
+            if at <= since or kind not in TOLD:
+                continue
+            act.note(at, f"front: {kind}: {event.get('text')}{_evidence(event)}")
+            if kind in ("failover", "switch-over") and act.decided is None:
+                act.decided = at - act.at
+            self._seen = max(self._seen, at)
+
+
+def _evidence(event: dict[str, Any]) -> str:
+    kinds: dict[str, int] = {}
+    for item in event.get("evidence") or ():
+        kinds[str(item.get("kind"))] = kinds.get(str(item.get("kind")), 0) + 1
+    return f" [{', '.join(f'{n} {kind}' for kind, n in sorted(kinds.items()))}]" if kinds else ""
+
+
+def _told(call: Experience) -> str:
+    return f"{call.caller} to {call.number}, {call.why or 'no reason'}"

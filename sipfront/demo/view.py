@@ -1,0 +1,281 @@
+"""The demonstration on a terminal: what the front says, what the callers notice, and keys for faults.
+
+It shows and pulls levers; it knows no more than an administrator with a status page and a power
+switch would.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import statistics
+import sys
+import termios
+import time
+import tty
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.console import Console, Group
+from rich.live import Live
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from sipfront.demo.load import Load
+from sipfront.demo.processes import ProcessError
+from sipfront.runtime import clock
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+
+    from rich.console import RenderableType
+
+    from sipfront.demo.processes import NodeProcess
+    from sipfront.demo.stage import Stage
+
+#: Seconds between two pictures.
+PICTURE = 0.25
+#: Seconds of calls that the figures are about.
+RECENT = 10.0
+#: Lines of the timeline, and calls in the row of bars.
+LINES, BARS = 14, 60
+#: How late the slow node is, in seconds.
+SLOW = 0.3
+_BARS = " ▁▂▃▄▅▆▇█"
+_KEYS = (
+    ("k", "kill -9"),
+    ("f", "freeze"),
+    ("t", "thaw"),
+    ("s", "slow / normal"),
+    ("r", "revive"),
+    ("o", "switch over"),
+    ("x", "kill the front"),
+    ("q", "quit"),
+)
+_STYLES = {"UP": "green", "SUSPECT": "yellow", "OVERLOADED": "yellow", "DOWN": "bold red"}
+
+
+class View:
+    """The live picture and its keys."""
+
+    def __init__(self, stage: Stage, rate: float, console: Console | None = None) -> None:
+        self.stage = stage
+        self.load = Load(stage, rate)
+        self.status: dict[str, Any] = {}
+        self.console = console or Console()
+        self._done: deque[tuple[float, str, str]] = deque(maxlen=LINES)  # wall time, style, text
+        self._events: list[dict[str, Any]] = []
+        self._quit = asyncio.Event()
+        self._busy: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Until ``q`` or Ctrl-C."""
+        self.load.start()
+        loop = asyncio.get_running_loop()
+        with (
+            _keyboard() as descriptor,
+            Live(self.picture(), console=self.console, screen=True, auto_refresh=False) as live,
+        ):
+            loop.add_reader(descriptor, self._typed)
+            try:
+                while not self._quit.is_set():
+                    self.status = await self.stage.status()
+                    self._events = await self.stage.events() or self._events
+                    live.update(self.picture(), refresh=True)
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(PICTURE):
+                            await self._quit.wait()
+            finally:
+                loop.remove_reader(descriptor)
+        for node in self.stage.nodes.values():
+            if node.frozen:
+                node.thaw()
+        await self.load.stop()
+
+    # -- keys ----------------------------------------------------------------------------------
+
+    def _typed(self) -> None:
+        for key in sys.stdin.read(1):
+            self.press(key)
+
+    def press(self, key: str) -> None:
+        """One key."""
+        levers: dict[str, Callable[[], Awaitable[None]]] = {
+            "k": self._kill,
+            "f": self._freeze,
+            "t": self._thaw,
+            "s": self._slow,
+            "r": self._revive,
+            "o": self._switch_over,
+            "x": self._kill_front,
+        }
+        if key in ("q", "\x03", "\x04"):
+            self._quit.set()
+        elif key in levers:
+            task = asyncio.get_running_loop().create_task(self._pull(levers[key]))
+            self._busy.add(task)
+            task.add_done_callback(self._busy.discard)
+
+    async def _pull(self, lever: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await lever()
+        except (ProcessError, OSError) as error:
+            self._note(str(error), "red")
+
+    def _note(self, text: str, style: str = "bold magenta") -> None:
+        self._done.append((clock.wall(), style, text))
+
+    def _active(self) -> NodeProcess | None:
+        return self.stage.nodes.get(str(self.status.get("active")))
+
+    async def _kill(self) -> None:
+        node = self._active()
+        if node is not None and node.alive:
+            self._note(f"you killed {node.name}")
+            await node.kill()
+
+    async def _freeze(self) -> None:
+        node = self._active()
+        if node is not None and node.alive and not node.frozen:
+            self._note(f"you froze {node.name}")
+            node.freeze()
+
+    async def _thaw(self) -> None:
+        for node in self.stage.nodes.values():
+            if node.frozen and node.alive:
+                self._note(f"you thawed {node.name}")
+                node.thaw()
+
+    async def _slow(self) -> None:
+        slow = [node for node in self.stage.nodes.values() if node.delay]
+        node = slow[0] if slow else self._active()
+        if node is not None and node.alive:
+            node.slow(0.0 if slow else SLOW)
+            self._note(f"you made {node.name} {'normal again' if slow else f'slow by {SLOW:g} s'}")
+
+    async def _revive(self) -> None:
+        for node in self.stage.nodes.values():
+            if not node.alive:
+                self._note(f"you revived {node.name}")
+                await node.start()
+
+    async def _switch_over(self) -> None:
+        self._note("you asked for a switch-over")
+        self._note(await self.stage.switch_over(), "magenta")
+
+    async def _kill_front(self) -> None:
+        self._note("you killed the front; it is started again")
+        at = clock.now()
+        await self.stage.front.kill()
+        await self.stage.start_front()
+        self._note(f"the front serves again after {clock.now() - at:.2f} s", "magenta")
+
+    # -- the picture ---------------------------------------------------------------------------
+
+    def picture(self) -> RenderableType:
+        """Everything that is known now."""
+        keys = Text("  ".join(f"[{key}] {what}" for key, what in _KEYS), style="bold")
+        return Group(self._head(), self._nodes(), self._calls(), self._timeline(), keys)
+
+    def _head(self) -> RenderableType:
+        if not self.status:
+            return Panel(Text("the front does not answer", style="bold red"), title="sipfront")
+        redundant = bool(self.status.get("redundant"))
+        text = Text()
+        text.append(f"{self.status.get('active')} is active", style="bold")
+        text.append(f", epoch {self.status.get('epoch')}   ")
+        text.append("redundant: ")
+        text.append(str(self.status.get("why")), style="green" if redundant else "bold red")
+        text.append(f"\n{self.status.get('last_move') or self.status.get('decision')}", style="dim")
+        where = f"{self.stage.front_at[0]}:{self.stage.front_at[1]}"
+        return Panel(text, title=f"sipfront at {where}", title_align="left")
+
+    def _nodes(self) -> RenderableType:
+        table = Table(box=box.SIMPLE_HEAD, expand=True)
+        for column in ("node", "role", "state", "may start", "process", "heard", "why"):
+            table.add_column(column, ratio=3 if column == "why" else None, no_wrap=column != "why")
+        for node in self.status.get("nodes", ()):
+            process = self.stage.nodes[str(node["name"])]
+            heard = node.get("heard")
+            state = str(node.get("state"))
+            table.add_row(
+                process.name,
+                Text(str(node.get("role")), style="bold" if node.get("role") == "active" else ""),
+                Text(state, style=_STYLES.get(state, "")),
+                str(node.get("standing")),
+                _process(process),
+                "never" if heard is None else f"{heard:.1f} s ago",
+                str(node.get("why")),
+            )
+        return table
+
+    def _calls(self) -> RenderableType:
+        recent = self.load.begun(clock.now() - RECENT)
+        took = [call.setup for call in recent if call.setup is not None]
+        failed = sum(call.failed for call in self.load.calls)
+        text = Text()
+        text.append(f"{len(self.load.calls)} calls made, ")
+        text.append(f"{failed} not set up", style="bold red" if failed else "green")
+        text.append(f", {self.load.open} up now")
+        dropped = sum(call.dropped for call in self.load.calls)
+        text.append(f", {dropped} cut off", style="yellow" if dropped else "")
+        registered = sum(phone.registered for phone in self.stage.phones)
+        text.append(f"; {registered} of {len(self.stage.phones)} phones registered")
+        if took:
+            middle, most = 1000 * statistics.median(took), 1000 * max(took)
+            text.append(
+                f"\nset up in {middle:.0f} ms, at most {most:.0f} ms (last {RECENT:.0f} s)  "
+            )
+        text.append(self._bars(), style="cyan")
+        return Panel(text, title="what the callers notice", title_align="left")
+
+    def _bars(self) -> str:
+        """Set-up time of the last calls: a full bar is half a second."""
+        last = self.load.calls[-BARS:]
+        top = len(_BARS) - 1
+        return "".join(
+            "✗" if call.setup is None else _BARS[min(top, 1 + int(call.setup / 0.5 * top))]
+            for call in last
+        )
+
+    def _timeline(self) -> RenderableType:
+        text = Text(no_wrap=True, overflow="ellipsis")
+        for at, style, line in sorted(self._story())[-LINES:]:
+            text.append(_clock(at) + "  ", style="dim")
+            text.append(line + "\n", style=style)
+        return Panel(text, title="what happened", title_align="left", height=LINES + 2)
+
+    def _story(self) -> Iterator[tuple[float, str, str]]:
+        yield from self._done
+        for event in self._events[-LINES:]:
+            kind = str(event.get("event"))
+            style = "bold yellow" if kind in ("failover", "switch-over") else ""
+            yield float(event["at"]), style, f"{kind}: {event.get('text')}"
+
+
+def _process(process: NodeProcess) -> Text:
+    if not process.alive:
+        return Text("killed", style="bold red")
+    if process.frozen:
+        return Text("frozen", style="bold blue")
+    if process.delay:
+        return Text(f"slow ({process.delay:g} s)", style="yellow")
+    return Text("runs", style="green")
+
+
+def _clock(at: float) -> str:
+    return time.strftime("%H:%M:%S", time.localtime(at)) + f".{int(at * 1000) % 1000:03d}"
+
+
+@contextlib.contextmanager
+def _keyboard() -> Iterator[int]:
+    """The terminal gives each key at once, and is as before afterwards."""
+    descriptor = sys.stdin.fileno()
+    before = termios.tcgetattr(descriptor)
+    try:
+        tty.setcbreak(descriptor)
+        yield descriptor
+    finally:
+        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
