@@ -158,7 +158,7 @@ class Capture:
                     return
                 continue
             # On loopback each packet is seen leaving and coming: one of both is enough.
-            if address[2] == PACKET_OUTGOING:
+            if address[2] == PACKET_OUTGOING and self.interface == "lo":
                 continue
             at = 0.0
             for level, kind, data in ancillary:

@@ -102,7 +102,7 @@ def alone(lab: Path) -> Iterator[None]:
         yield
 
 
-_held: list[object] = []
+_held: dict[int, object] = {}
 
 
 def occupy(lab: Path | None = None) -> None:
@@ -110,18 +110,19 @@ def occupy(lab: Path | None = None) -> None:
 
     The peers live at fixed addresses of loopback: two runs at once would talk to each other's.
     """
-    if _held:
+    # Another network namespace has a loopback of its own; a thread may be in another one.
+    space = Path("/proc/thread-self/ns/net").stat().st_ino
+    if space in _held:
         return
     folder = lab or lab_folder()
     folder.mkdir(parents=True, exist_ok=True)
-    # Another network namespace has a loopback of its own.
-    lock = (folder / f"in-use-{Path('/proc/self/ns/net').stat().st_ino}").open("w")
+    lock = (folder / f"in-use-{space}").open("w")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         say("another run uses the lab; waiting for its end")
         fcntl.flock(lock, fcntl.LOCK_EX)
-    _held.append(lock)
+    _held[space] = lock
 
 
 def say(text: str) -> None:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import pytest
 
+from tests.lab.asterisk import password
 from tests.lab.capture import Capture
 from tests.lab.conftest import Pair, Phones
+from tests.lab.phones.raw import RawPhone
 from tests.lab.scenes import answered, over, talk
 
 TRANSPORTS = ("udp", "tcp", "tls")
@@ -147,11 +149,18 @@ async def test_an_ivr_leads_to_a_phone(phones: Phones) -> None:
 
 async def test_a_phone_that_redirects(phones: Phones) -> None:
     one = await phones.registered("1001")
-    other = await phones.registered("1002")
     third = await phones.registered("1003")
-    await other.policy(redirect="<sip:1003@example.com>")
-    there, here = await answered(one, "1002", third)
-    await over(here, there)
+    async with RawPhone("1002", "127.0.1.77") as other:
+        contact = "Contact: <sip:1003@example.com>"
+        other.react = lambda request: (
+            [other.answer(request, 302, "Moved Temporarily", contact)]
+            if request.method == "INVITE"
+            else []
+        )
+        await other.register(password("1002"))
+        there, here = await answered(one, "1002", third)
+        assert other.inbox[-1].method == "ACK"
+        await over(here, there)
 
 
 async def test_delayed_offer_and_offerless_reinvite(phones: Phones, capture: Capture) -> None:
