@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from sipfront import __version__
-from sipfront.cli import files, remote
+from sipfront.cli import demo, files, remote
 from sipfront.cli.errors import Failed, Usage
 
 if TYPE_CHECKING:
@@ -22,6 +22,9 @@ sipfront is the fixed front door of a hot-standby pair of PBXs. Phones and trunk
 ever; it sends them to whichever of the two nodes is active, and moves them when that one dies.
 """
 _EXAMPLES = """\
+a first look:
+  sipfront demo                                a front, two PBXs, phones; kill one and watch
+
 a first day:
   sipfront check /etc/sipfront/sipfront.yaml   is the configuration right? every error, with its line
   sipfront run /etc/sipfront/sipfront.yaml     start the front (systemd does this: sipfront.service)
@@ -88,6 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(title="verbs", metavar="VERB")
     _file_verbs(verbs)
     _remote_verbs(verbs)
+    demo.add(_verb(verbs, "demo", demo.run, "kill a PBX and watch that nobody notices", demo.ABOUT))
     return parser
 
 

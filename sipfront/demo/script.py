@@ -15,7 +15,7 @@ from sipfront.demo.load import Load
 from sipfront.runtime import clock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from sipfront.demo.processes import NodeProcess
     from sipfront.demo.stage import Stage
@@ -31,6 +31,10 @@ FROZEN = 4.0
 RINGING = 0.7
 #: What the callers may notice at most: seconds by which setting up takes longer than usual.
 KILL_DELAY, FREEZE_DELAY = 0.15, 0.5
+#: Broken promises of one act that are spelt out.
+SHOWN = 6
+#: The faults, in the order in which they are played.
+FAULTS = ("kill", "freeze", "switchover")
 #: Events that are part of the story.
 TOLD = (
     "start",
@@ -78,14 +82,26 @@ class Act:
             f"at most {1000 * self.longest:.0f} ms longer"
         )
         yield from (f"  note: {text}" for text in self.remarks)
-        yield from (f"  BROKEN: {text}" for text in self.broken)
+        yield from (f"  BROKEN: {text}" for text in self.broken[:SHOWN])
+        if len(self.broken) > SHOWN:
+            yield f"  BROKEN: and {len(self.broken) - SHOWN} more"
 
 
 class Script:
-    """Plays all acts on one stage."""
+    """Plays some acts on one stage."""
 
-    def __init__(self, stage: Stage, say: Callable[[str], None], rate: float = RATE) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        say: Callable[[str], None],
+        rate: float = RATE,
+        faults: Sequence[str] = FAULTS,
+        haste: float = 1.0,
+    ) -> None:
+        """``haste``: what the times of load before and after a fault are divided by."""
         self.stage = stage
+        self._faults = faults
+        self._haste = haste
         self.say = say
         self.load = Load(stage, rate)
         self.acts: list[Act] = []
@@ -95,9 +111,10 @@ class Script:
         """Everything; whether the promise held."""
         self.load.start()
         try:
-            await asyncio.sleep(WARM)
-            for act in (self._kill, self._freeze, self._switch_over):
-                done = await act()
+            await asyncio.sleep(WARM / self._haste)
+            acts = {"kill": self._kill, "freeze": self._freeze, "switchover": self._switch_over}
+            for fault in self._faults:
+                done = await acts[fault]()
                 self.acts.append(done)
                 for line in done.lines():
                     self.say(line)
@@ -105,11 +122,13 @@ class Script:
         finally:
             await self.load.stop()
         failed = [call for call in self.load.calls if call.failed]
-        for call in failed:
-            self.say(f"FAILED: {_told(call)}")
+        faults = sum(1 for act in self.acts if act.broken)
+        for call in failed[:SHOWN] if not faults else ():
+            self.say(f"FAILED, between the faults: {_told(call)}")
         self.say(
             f"{len(self.load.calls)} calls, {len(failed)} not set up; "
-            f"{sum(phone.failures for phone in self.stage.phones)} registrations failed"
+            f"{sum(phone.failures for phone in self.stage.phones)} registrations failed; "
+            f"{len(self.acts) - faults} of {len(self.acts)} faults went unnoticed"
         )
         held = not failed and not any(act.broken for act in self.acts)
         self.say(f"the promise {'held' if held else 'did NOT hold'}")
@@ -125,7 +144,7 @@ class Script:
         act.at = await node.kill()
         act.note(act.at, f"{node.name} killed, {self._up()} calls up")
         await self._left(act, node)
-        await asyncio.sleep(AFTER)
+        await asyncio.sleep(AFTER / self._haste)
         await self._judge(act, begun, ringing)
         await node.start()
         act.note(clock.wall(), f"{node.name} started again")
@@ -141,9 +160,9 @@ class Script:
         act.at = node.freeze()
         act.note(act.at, f"{node.name} frozen, {self._up()} calls up")
         await self._left(act, node)
-        await asyncio.sleep(max(0.0, FROZEN - (clock.wall() - act.at)))
+        await asyncio.sleep(max(0.0, FROZEN / self._haste - (clock.wall() - act.at)))
         act.note(node.thaw(), f"{node.name} thawed")
-        await asyncio.sleep(AFTER)
+        await asyncio.sleep(AFTER / self._haste)
         await self._judge(act, begun, ringing)
         await self._redundant(act)
         await self._events(act)
@@ -157,7 +176,7 @@ class Script:
         said = await self.stage.switch_over()
         act.note(clock.wall(), f"asked for it: {said}")
         await self._left(act, node)
-        await asyncio.sleep(AFTER)
+        await asyncio.sleep(AFTER / self._haste)
         await self._judge(act, begun, None)
         await self._events(act)
         return act
