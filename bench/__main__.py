@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
+import json
 import sys
 
 from bench import faults
+from bench.lab import WIRINGS
+from tests.lab import netns
 
 
 def main() -> int:
@@ -14,16 +16,48 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
     verb = verbs.add_parser("faults", help="faults under load on a real Asterisk pair (root)")
-    verb.add_argument("fault", choices=faults.FAULTS)
+    verb.add_argument("fault", choices=faults.FAULTS, nargs="*", help="one after the other")
     verb.add_argument("--to", choices=("extension", "trunk"), default="extension")
-    verb.add_argument("--rate", type=float, default=20.0, help="new calls a second")
+    verb.add_argument("--rate", type=float, help="new calls a second (20; 10 with loss)")
     verb.add_argument("--seconds", type=float, default=60.0, help="length of the load")
+    verb.add_argument("--hold", type=float, default=0.0, help="seconds that a call lasts")
+    verb.add_argument("--ring", type=int, default=0, help="ms that the called party rings")
+    verb.add_argument("--wiring", choices=WIRINGS, help="where the nodes are")
+    verb.add_argument("--no-icmp", action="store_true", help="the nodes' hosts send no ICMP")
+    verb.add_argument("--loss", type=float, default=0.05, help="share of packets lost each way")
+    verb.add_argument("--against", choices=("kamailio",), help="the same runs with another proxy")
+    verb.add_argument("--json", action="store_true", help="print JSON")
     arguments = parser.parse_args()
-    report = asyncio.run(
-        faults.run(arguments.fault, arguments.to, arguments.rate, arguments.seconds)
-    )
-    print("\n".join(report.lines()))
-    return 1 if report.failed else 0
+    return _faults(arguments)
+
+
+def _faults(arguments: argparse.Namespace) -> int:
+    reports = []
+    for fault in arguments.fault or ["kill", "freeze"]:
+        lossy = fault == "loss"
+        plan = faults.Plan(
+            fault=fault,
+            target=arguments.to,
+            rate=arguments.rate or (10.0 if lossy else 20.0),
+            seconds=arguments.seconds,
+            hold=arguments.hold,
+            ring=arguments.ring,
+            wiring=arguments.wiring
+            or ("lossy" if lossy else "namespaces" if arguments.no_icmp else "loopback"),
+            icmp=not arguments.no_icmp,
+            loss=arguments.loss,
+        )
+        for against in ["", arguments.against] if arguments.against else [""]:
+            chosen = faults.against(plan, against)
+            report = netns.run(faults.run(chosen, faults.show))
+            reports.append(report)
+            if not arguments.json:
+                print("\n".join(report.lines()), flush=True)
+    if arguments.json:
+        print(json.dumps([report.as_json() for report in reports], indent=1))
+    elif arguments.against:
+        print("\n".join(faults.table(reports)))
+    return 1 if any(report.failed for report in reports if report.what == "sipfront") else 0
 
 
 if __name__ == "__main__":

@@ -1,221 +1,209 @@
 """Faults under load, on a real Asterisk pair: what the people outside would have seen.
 
-``python -m bench faults kill`` starts two Asterisks, the front and SIPp on both sides, lets calls
-run, kills (or freezes, or stuns) the active node in the middle, and prints when the roles changed
-and how much later each new call was set up.  Moments are the wall clock's.
+``python -m bench faults kill`` starts two Asterisks, the front and SIPp on both sides in a network
+namespace of their own, lets calls run, does the fault in the middle, and prints when the roles
+changed and how much later each new call was set up.
 """
 
 from __future__ import annotations
 
 import asyncio
-import statistics
+import csv
+import dataclasses
+import sys
 import tempfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from probes import sipp
-from tests.lab.asterisk import Asterisk, password
-from tests.lab.front import ADDRESS, CARRIER, NODES, Front, configuration
+from bench.lab import Lab
+from bench.report import KINDS_OF_CHANGE, LATER, Ladder, Report, judge_calls
+from bench.sides import sides
 
 if TYPE_CHECKING:
-    from probes.sipp.timing import CallTiming
+    from collections.abc import Callable
 
-PHONE = "127.0.1.1"
-FAULTS = ("kill", "freeze", "stun", "switchover", "none")
+    from probes.sipp.outcome import Stats
+
+FAULTS = ("kill", "freeze", "stun", "switchover", "restart", "front", "loss", "none")
 #: An idle front needs a moment to know what its nodes usually do.
 SETTLE = 3.0
+#: How long a stunned node is stopped: a virtual machine of which a snapshot is taken.
+STUN = 3.0
+#: A call must be up before a stun and still be up well after it.
+STUN_HOLD = 8.0
+#: After a switch-over, requests that were already on their way may still reach the old node.
+GRACE = 0.1
+#: Counters of the front that tell the story of a fault.
+WORDS = ("hedged", "parked", "moved", "suspected", "late", "overflowed", "no answer", "refused")
 
 
-@dataclass
-class Report:
-    """What one run showed."""
+@dataclass(frozen=True)
+class Plan:
+    """What is to be run."""
 
     fault: str
-    target: str
-    rate: float
-    seconds: float
-    made: int = 0
-    failed: int = 0
-    failures: str = ""
-    outcome: str = ""
-    fault_at: float = 0.0
-    decided_at: float = 0.0
-    first_packet_at: float = 0.0
-    set_ups: list[tuple[float, float]] = field(default_factory=list)  #: (started, set-up time)
-    events: list[str] = field(default_factory=list)
-    counters: dict[str, float] = field(default_factory=dict)
+    target: str = "extension"  #: or "trunk"
+    rate: float = 20.0
+    seconds: float = 60.0
+    hold: float = 0.0  #: seconds that a call lasts; 0: what suits the fault
+    ring: int = 0  #: ms that the called party rings
+    wiring: str = "loopback"
+    icmp: bool = True
+    loss: float = 0.05  #: of each packet, each way, in the lossy wiring
+    against: str = ""  #: "kamailio": run it in the front's place
 
     @property
-    def usual(self) -> float:
-        """The median set-up time before the fault."""
-        before = [took for started, took in self.set_ups if started < self.fault_at - 0.5]
-        return statistics.median(before) if before else 0.0
-
-    @property
-    def extra(self) -> list[float]:
-        """How much longer than usual the calls after the fault took, longest first."""
-        return sorted(
-            (took - self.usual for started, took in self.set_ups if started >= self.fault_at),
-            reverse=True,
-        )
-
-    def lines(self) -> list[str]:
-        """The report in words."""
-        extra = self.extra
-        text = [
-            f"{self.fault} under load, to the {self.target}: {self.rate:g} calls/s "
-            f"for {self.seconds:g} s",
-            f"  calls made {self.made}, failed {self.failed} {self.failures}".rstrip(),
-        ]
-        if self.failed or not self.made:
-            text.append(f"  {self.outcome}")
-        if self.decided_at:
-            text.append(
-                f"  decision {1000 * (self.decided_at - self.fault_at):.0f} ms after the fault, "
-                f"{1000 * (self.decided_at - self.first_packet_at):.0f} ms after the first packet "
-                "to the dead node"
-            )
-        elif self.fault not in ("none", "stun"):
-            text.append("  no decision")
-        if extra:
-            later = [value for value in extra if value > 0.02]
-            text.append(
-                f"  set-up usually {1000 * self.usual:.1f} ms; after the fault longer by at most "
-                f"{1000 * extra[0]:.0f} ms; {len(later)} calls longer by more than 20 ms, "
-                f"{len([v for v in extra if v > 0.25])} by more than 250 ms"
-            )
-            if later:
-                text.append(
-                    "  extra delays (ms): " + " ".join(f"{1000 * value:.0f}" for value in later[:40])
-                )
-        text += [f"  event {event}" for event in self.events]
-        text += [f"  {name} {value:g}" for name, value in sorted(self.counters.items())]
-        return text
+    def length(self) -> float:
+        """Seconds that a call lasts."""
+        return self.hold or (STUN_HOLD if self.fault in ("stun", "switchover") else 1.0)
 
 
-class Lab:
-    """The pair, the front, one phone that answers, and a carrier on both ends."""
-
-    def __init__(self, folder: Path, **changes: Any) -> None:
-        self.folder = folder
-        self.nodes = [
-            Asterisk(name, address, folder, static=True, number=index)
-            for index, (name, address) in enumerate(NODES.items())
-        ]
-        self.front = Front(folder / "front", configuration(folder / "front", **changes))
-
-    async def __aenter__(self) -> Lab:
-        await asyncio.gather(*[node.start() for node in self.nodes])
-        await self.front.start()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.front.stop()
-        for node in self.nodes:
-            node.kill()
-
-    async def register(self, user: str = "1001", address: str = PHONE) -> None:
-        """The phone registers through the front."""
-        result = await sipp.client(
-            scen_name="register",
-            srcaddr=(address, 5060),
-            destaddr=(ADDRESS, 5060),
-            domain="example.com",
-            users=((user, password(user)),),
-            call_count=1,
-            timeout=10,
-        ).run()
-        if not result.ok:
-            raise RuntimeError(f"registration failed: {result}\n{self.front.log_end()}")
-
-
-async def run(
-    fault: str, target: str, rate: float, seconds: float, hold: float = 1.0
-) -> Report:
-    """One run; ``target`` is "extension" or "trunk"."""
-    report = Report(fault, target, rate, seconds)
+async def run(plan: Plan, progress: Callable[[str], None] | None = None, **changes: Any) -> Report:
+    """One run; ``changes`` replace sections of the front's configuration."""
+    report = Report(plan.fault, plan.target, plan.rate, plan.seconds, plan.length)
+    report.wiring = plan.wiring + ("" if plan.icmp else ", ICMP dropped")
     with tempfile.TemporaryDirectory(prefix="sipfront-faults-") as name:
-        async with Lab(Path(name)) as lab:
+        async with _lab(Path(name), plan, changes) as lab:
+            report.what = lab.front.NAME if plan.against else "sipfront"
             await lab.register()
-            if target == "extension":
-                called = sipp.server(
-                    scen_name="uas", srcaddr=(PHONE, 5060), ring=0, auto_answer=True
-                )
-                caller = sipp.client(
-                    scen_name="trunk_uac", srcaddr=(CARRIER, 5060), uri_username="1001"
-                )
-            else:
-                called = sipp.server(scen_name="uas", srcaddr=(CARRIER, 5060), auto_answer=True)
-                caller = sipp.client(
-                    scen_name="uac_auth",
-                    srcaddr=(PHONE, 5060),
-                    uri_username="9100",
-                    caller="1001",
-                    auth_username="1001",
-                    auth_password=password("1001"),
-                )
-            caller = caller.but(
-                destaddr=(ADDRESS, 5060),
-                domain="example.com",
-                rate=rate,
-                call_count=int(rate * seconds),
-                pause_duration=int(1000 * hold),
-                timings=True,
-                timeout=seconds + 15,
-            )
-            await asyncio.sleep(SETTLE)
-            async with called.start(), caller.start() as calls:
-                await asyncio.sleep(seconds / 2)
-                report.fault_at = time.time()
-                await _inflict(lab, fault)
-                result = await calls.wait()
-            report.outcome = str(result)
-            report.made = result.stats.created if result.stats else 0
-            report.failed = result.failed
-            report.failures = ", ".join(
-                f"{kind} {count}"
-                for kind, count in (result.stats.failures if result.stats else {}).items()
-            )
-            _measure(report, result.calls)
-            await _explain(report, lab)
+            await _load(plan, lab, report, progress)
     return report
 
 
-async def _inflict(lab: Lab, fault: str) -> None:
-    active = lab.nodes[0]
-    if fault == "kill":
+def _lab(folder: Path, plan: Plan, changes: dict[str, Any]) -> Lab:
+    if plan.against:
+        from bench.kamailio import KamailioLab
+
+        return KamailioLab(folder, plan.wiring, icmp=plan.icmp)
+    return Lab(folder, plan.wiring, icmp=plan.icmp, **changes)
+
+
+async def _load(
+    plan: Plan, lab: Lab, report: Report, progress: Callable[[str], None] | None
+) -> None:
+    called, caller = sides(plan, lab)
+    begun = time.monotonic()
+
+    def look(stats: Stats) -> None:
+        if progress is not None:
+            progress(
+                f"{time.monotonic() - begun:.0f} of {plan.seconds + plan.length:.0f} s: "
+                f"{stats.created} calls, {stats.up} up, {stats.failed} failed"
+            )
+
+    await asyncio.sleep(SETTLE)
+    if lab.relay is not None:
+        lab.relay.do(f"loss {plan.loss}")
+    async with lab.start(called), lab.start(caller, look) as calls:
+        await asyncio.sleep(0.5 if plan.fault == "loss" else plan.seconds / 2)
+        active = (await lab.front.status())["active"]
+        report.fault_at = time.time()
+        await _inflict(plan, lab, active, report)
+        result = await calls.wait()
+    report.outcome = str(result)
+    judge_calls(report, result.calls, result.failed)
+    report.notes += [f"active at the fault: {active}"]
+    if lab.relay is not None:
+        report.relay = lab.relay.do("loss 0")
+    await _explain(lab, report)
+    packets = lab.packets()
+    ladder = Ladder(packets, {lab.address, lab.inside.split(":")[0]}, lab.addresses)
+    report.first_packet_at = ladder.first_to(active, report.fault_at)
+    ladder.judge(report)
+    report.early_byes = ladder.early(plan.length, report.fault_at)
+    if plan.fault == "switchover":
+        report.strays = ladder.owners(active, report.fault_at, GRACE)
+    report.served = {node.name: answered(node.records()) for node in lab.nodes}
+
+
+async def _inflict(plan: Plan, lab: Lab, name: str, report: Report) -> None:
+    active = lab.node(name)
+    if plan.fault == "kill":
         active.kill()
-    elif fault == "freeze":
+    elif plan.fault == "freeze":
         active.freeze()
-    elif fault == "stun":
+    elif plan.fault == "stun":
         active.freeze()
-        await asyncio.sleep(3.0)
+        await asyncio.sleep(STUN)
         active.thaw()
-    elif fault == "switchover":
-        answer = await lab.front.switchover()
-        print(f"  {answer}")
+    elif plan.fault == "restart":
+        active.kill()
+        await lab.start_node(active)
+        report.notes.append(f"{name} was back after {time.time() - report.fault_at:.1f} s")
+    elif plan.fault == "front":
+        lab.front.kill()
+        took = await lab.front.start()
+        report.notes.append(f"the front was back after {took:.2f} s")
+    elif plan.fault == "switchover":
+        answer = await lab.front.switchover(force=True)
+        report.notes.append(
+            f"answered in {1000 * (time.time() - report.fault_at):.0f} ms: {answer}"
+        )
 
 
-def _measure(report: Report, calls: tuple[CallTiming, ...]) -> None:
-    report.set_ups = [(call.started, call.set_up) for call in calls if call.set_up is not None]
-    after = [call.started for call in calls if call.started >= report.fault_at]
-    report.first_packet_at = min(after, default=report.fault_at)
-
-
-async def _explain(report: Report, lab: Lab) -> None:
+async def _explain(lab: Lab, report: Report) -> None:
+    """What the front itself tells."""
     for event in await lab.front.events():
         at = float(event.get("at", 0.0))
-        if at >= report.fault_at - 0.5:
-            report.events.append(
-                f"{1000 * (at - report.fault_at):+.0f} ms {event.get('event', event.get('kind'))}: "
-                f"{event.get('text', event.get('sentence', ''))}"
-            )
-            if event.get("event", event.get("kind")) in ("failover", "switchover"):
-                report.decided_at = report.decided_at or at
+        if at < report.fault_at - 0.5:
+            continue
+        kind = str(event.get("event", event.get("kind")))
+        report.events.append(
+            f"{1000 * (at - report.fault_at):+.0f} ms {kind}: {event.get('text', '')}"
+        )
+        if kind in KINDS_OF_CHANGE:
+            report.changes += 1
+            if report.decided_at is None:
+                report.decided_at = at
     for line in (await lab.front.metrics()).splitlines():
-        for word in ("hedged", "parked", "moved", "suspected", "late", "overflowed", "no answer"):
-            if word in line and not line.startswith("#"):
-                label, _, value = line.rpartition(" ")
-                report.counters[label] = float(value)
+        if not line.startswith("#") and any(word in line for word in WORDS):
+            label, _, value = line.rpartition(" ")
+            found = label.partition('what="')[2].partition('"')[0]
+            report.counters[found or label] = float(value)
+    for line in lab.front.log_end(100000).splitlines():
+        if " error " in line:
+            report.notes.append(line[:300])
+
+
+def answered(records: list[str]) -> int:
+    """How many of a node's call records are of answered calls between two parties."""
+    return sum(1 for row in csv.reader(records) if len(row) > 14 and row[14] == "ANSWERED")
+
+
+def against(plan: Plan, other: str) -> Plan:
+    """The same plan with another proxy in the front's place."""
+    return dataclasses.replace(plan, against=other)
+
+
+def table(reports: list[Report]) -> list[str]:
+    """Runs side by side."""
+    head = ("", "fault", "new calls", "failed", "ended", "later >20 ms", "worst extra", "decision")
+    rows = [head]
+    for report in reports:
+        extra = report.extra
+        decision = report.decision
+        rows.append(
+            (
+                report.what,
+                report.fault,
+                str(report.made),
+                str(report.failed),
+                str(report.cut),
+                str(sum(1 for value in extra if value > LATER)),
+                f"{1000 * max(extra, default=0.0):.0f} ms",
+                "-" if decision is None else f"{1000 * decision[1]:.0f} ms",
+            )
+        )
+    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+
+
+def show(text: str) -> None:
+    """Progress: one line that is overwritten on a terminal, nothing elsewhere."""
+    if sys.stderr.isatty():
+        print(f"\r  {text:<76}", end="", file=sys.stderr, flush=True)

@@ -58,7 +58,7 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
         try:
             alone()
             result.append(asyncio.run(coroutine))
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - raised again by the caller's thread
             failure.append(error)
             coroutine.close()
 

@@ -153,8 +153,8 @@ class Relay:
     def start(self) -> Relay:
         """Start it and wait until it forwards."""
         self.process = subprocess.Popen(
-            [*self.space.within, "setpriv", "--pdeathsig", "KILL", sys.executable]
-            + ["-m", "tests.lab.relay", *self.cables],
+            [*self.space.within, "setpriv", "--pdeathsig", "KILL"]
+            + [sys.executable, "-m", "tests.lab.relay", *self.cables],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
