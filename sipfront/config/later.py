@@ -38,8 +38,7 @@ VALUES = {
         "front": "the carrier must know the front by its address (register: none)",
     },
     "store": {
-        "sqlite": "use memory; dialogs survive a restart by their tokens",
-        "redis": "use memory; dialogs survive a restart by their tokens",
+        "redis": "use sqlite or memory",
     },
 }
 

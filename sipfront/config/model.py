@@ -316,6 +316,16 @@ class Log(Section):
     )
 
 
+def _store(value: str, info: ValidationInfo) -> str:
+    """``memory``, or ``sqlite://`` and a path; a relative one counts from the state folder."""
+    if value == "memory":
+        return value
+    scheme, found, path = value.partition("://")
+    if not found or scheme != "sqlite":
+        raise ValueError("must be memory or sqlite://FILE")
+    return f"sqlite://{_state(path, info)}"
+
+
 def _two(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
     if len(nodes) != 2:
         raise ValueError(f"a pair has exactly two nodes, not {len(nodes)}")
@@ -339,8 +349,10 @@ class Config(Section):
     keys: StatePath = Field(
         Path("keys"), description="folder of the token keys, made at first start; back it up"
     )
-    store: Annotated[Literal["memory"], BeforeValidator(later("store"))] = Field(
-        "memory", description="where state is kept"
+    store: Annotated[str, AfterValidator(_store), BeforeValidator(later("store"))] = Field(
+        "sqlite://state.db",
+        description="where dialogs, bindings and roles are kept: sqlite://FILE or memory",
+        validate_default=True,
     )
     admin: Admin = Field(Admin(), description="the HTTP side")
     log: Log = Field(Log(), description="the log")

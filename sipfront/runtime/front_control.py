@@ -94,6 +94,8 @@ class FrontControl:
             "rule": status.rule,
             "last_move": status.last_move,
             "version": __version__,
+            "healthy": server.store.health()[0],
+            "store": server.store.health()[1],
             "uptime": round(now - server.started, 3),
             "nodes": nodes,
             "calls": gauges.get("calls", 0),

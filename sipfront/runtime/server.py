@@ -17,6 +17,7 @@ from sipfront.runtime.engine_view import EngineView
 from sipfront.runtime.front_control import FrontControl
 from sipfront.runtime.log import event
 from sipfront.runtime.loop import Driver
+from sipfront.runtime.persist import BEHIND, Persist, Roles, open_store, stored_roles
 from sipfront.runtime.rescuer import Rescuer
 from sipfront.runtime.sockets import Sockets
 from sipfront.runtime.streams import Bounds, Streams
@@ -87,7 +88,9 @@ class Server:
         settings = plan.engine_settings(config, keys.load(config.keys), offset)
         self.sockets = Sockets(plan.plan(config))
         self.engine = make_engine(settings, self.sockets.flows, secrets.token_bytes)
-        self.monitor = Monitor(plan.control_settings(config), clock.now())
+        self.store = open_store(config.store)
+        self._stored = self.store.load()
+        self.monitor = self._make_monitor(config)
         self.witnesses = Witnesses(self._witnessed)
         self.supervisor = Supervisor(self.engine, self.monitor, ask_witness=self.witnesses.ask)
         self.view: EngineView | None = None
@@ -95,6 +98,12 @@ class Server:
             self.view = EngineView(self.engine.shared, clock.now)
             self.supervisor.rescuer = Rescuer(self.engine)
             self.supervisor.owned = self.view.owned
+        self.persist: Persist | None = None
+        if isinstance(self.engine, Engine):
+            self.persist = Persist(
+                self.engine, self.store, self.sockets.flows, self._node_flow, offset
+            )
+            self.supervisor.on_roles = self._save_roles
         self.driver = Driver(self.engine, self.supervisor)
         self.trunks = Trunks(self.sockets, self._trunk_resolved, resolver=resolver)
         self.streams = Streams(
@@ -112,6 +121,54 @@ class Server:
         self._admin: Stoppable | None = None
         self._node_flows: list[tuple[Flow, ...]] = []
         self._tasks: set[asyncio.Task[None]] = set()
+        self._saver: asyncio.TimerHandle | None = None
+
+    def _make_monitor(self, config: Config) -> Monitor:
+        """Control, as it was when the front ended, if that is known."""
+        settings = plan.control_settings(config)
+        roles = stored_roles(self._stored)
+        if roles is None:
+            return Monitor(settings, clock.now())
+        active = settings.nodes.index(roles.active) if roles.active in settings.nodes else None
+        modes = [roles.modes.get(name, "in-service") for name in settings.nodes]
+        return Monitor(settings, clock.now(), active, roles.epoch, modes)
+
+    def _node_flow(self, node: int) -> Flow | None:
+        flows = self._node_flows[node] if node < len(self._node_flows) else ()
+        return flows[0] if flows else None
+
+    def _restore(self) -> None:
+        """Dialogs and bindings of before; from now on what changes is saved."""
+        aside = getattr(self.store, "aside", None)
+        if aside is not None:
+            text = f"the store was damaged; it was put aside as {aside}, a new one is begun"
+            self.supervisor.record("store_damaged", text, loud=True)
+        if self.persist is None:
+            return
+        begun = clock.now()
+        self.persist.restore(self._stored, begun)
+        self._stored = []
+        if self.persist.legs or self.persist.bindings or self.persist.dropped:
+            text = (
+                f"{self.persist.legs} dialogs and {self.persist.bindings} bindings are known again "
+                f"after {1000 * (clock.now() - begun):.0f} ms"
+            )
+            if self.persist.dropped:
+                text += f"; {self.persist.dropped} rows could not be read"
+            self.supervisor.record("restored", text)
+        self._save()
+
+    def _save(self) -> None:
+        """Hand what changed to the store, again and again."""
+        if self.persist is not None:
+            self.persist.save()
+            self._saver = asyncio.get_running_loop().call_later(BEHIND, self._save)
+
+    def _save_roles(self) -> None:
+        if self.persist is not None:
+            status = self.monitor.status(clock.now())
+            modes = {node.name: node.mode for node in status.nodes}
+            self.persist.roles(Roles(status.active, status.epoch, modes))
 
     async def start(self) -> None:
         """Begin to serve.  Raises StartupError; then everything is closed."""
@@ -119,6 +176,7 @@ class Server:
             for index in range(len(self.config.nodes)):
                 self._node_flows.append(self.sockets.node_flows(index))
                 self.engine.node_flows(index, self._node_flows[index])
+            self._restore()
             self.driver.datagrams = dict(await self.sockets.start_udp(self.driver))
             self.streams.start()
             self.trunks.set(self.config.trunks)
@@ -159,6 +217,11 @@ class Server:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._saver is not None:
+            self._saver.cancel()
+        if self.persist is not None:
+            self.persist.save()
+        await asyncio.to_thread(self.store.close)
         self.witnesses.close()
         await self.trunks.close()
         self.driver.close()

@@ -53,6 +53,8 @@ class Supervisor:
         self.route: Route | None = None
         self.events: deque[dict[str, Any]] = deque(maxlen=EVENTS)
         self.on_event: Callable[[dict[str, Any]], None] | None = None
+        #: keeps roles and modes, where something keeps them
+        self.on_roles: Callable[[], None] | None = None
         #: ends the dialogs of nodes that are gone for good
         self.rescuer: Rescuer | None = None
         self._lost = (False,) * len(monitor.settings.nodes)
@@ -107,6 +109,7 @@ class Supervisor:
                 self.engine.probe(action.node, action.probe, now, action.kind)
             elif isinstance(action, actions.Roles):
                 self._push(action, now)
+                self._remember()
             elif isinstance(action, actions.Event):
                 self._event(action, now)
             elif self._ask is not None:
@@ -134,7 +137,13 @@ class Supervisor:
         """The operator's wish for a node."""
         self._pass_on_heard(0.0)
         self._deadline = None
-        return self.monitor.mode(node, mode, self._now())
+        done = self.monitor.mode(node, mode, self._now())
+        self._remember()
+        return done
+
+    def _remember(self) -> None:
+        if self.on_roles is not None:
+            self.on_roles()
 
     def record(self, kind: str, text: str, **more: Any) -> None:
         """An event of the runtime's own (a reload, a certificate): logged and kept."""

@@ -37,11 +37,12 @@ class Binding:
 class Bindings:
     """All bindings, bounded, found by token, by AOR and by user part."""
 
-    __slots__ = ("_aors", "_names", "_users", "limit", "per_aor")
+    __slots__ = ("_aors", "_changed", "_names", "_users", "limit", "per_aor")
 
     def __init__(self, limit: int, per_aor: int) -> None:
         self.limit = limit
         self.per_aor = per_aor
+        self._changed: dict[bytes, Binding | None] | None = None
         self._names: dict[bytes, Binding] = {}
         self._aors: dict[bytes, list[Binding]] = {}
         self._users: dict[bytes, list[bytes]] = {}
@@ -62,6 +63,8 @@ class Bindings:
         if old is not None:
             self.remove(old)
         self._names[binding.name] = binding
+        if self._changed is not None:
+            self._changed[binding.name] = binding
         held = self._aors.get(binding.aor)
         if held is None:
             self._aors[binding.aor] = [binding]
@@ -76,6 +79,8 @@ class Bindings:
         if self._names.get(binding.name) is not binding:
             return
         del self._names[binding.name]
+        if self._changed is not None:
+            self._changed[binding.name] = None
         held = self._aors[binding.aor]
         held.remove(binding)
         if not held:
@@ -86,6 +91,18 @@ class Bindings:
                 aors.remove(binding.aor)
                 if not aors:
                     del self._users[user]
+
+    def track(self) -> None:
+        """From now on note what changes; somebody will ask."""
+        self._changed = {}
+
+    def changes(self) -> dict[bytes, Binding | None]:
+        """The bindings that changed since the last time, None for those that are gone."""
+        changed = self._changed
+        if not changed:
+            return {}
+        self._changed = {}
+        return changed
 
     def of(self, aor: bytes, now: float) -> list[Binding]:
         """The bindings of an AOR that have not expired."""

@@ -103,13 +103,14 @@ def key_of(call_id: bytes, outside_tag: bytes, inside_tag: bytes) -> bytes:
 class Legs:
     """All legs that are known, bounded; the oldest goes first when there is no more room."""
 
-    __slots__ = ("_gone", "_legs", "forgotten", "limit", "owned")
+    __slots__ = ("_changed", "_gone", "_legs", "forgotten", "limit", "owned")
 
     #: Dialogs that we ended, remembered while a BYE of the other side may be on its way.
     MAX_GONE = 50_000
 
     def __init__(self, limit: int, nodes: int) -> None:
         self._legs: dict[bytes, Leg] = {}
+        self._changed: dict[bytes, Leg | None] | None = None
         self._gone: dict[bytes, None] = {}
         self.limit = limit
         #: confirmed dialogs of each node
@@ -131,6 +132,8 @@ class Legs:
         """The dialog was answered (2xx)."""
         if leg.state == EARLY:
             leg.state = CONFIRMED
+            if self._changed is not None:
+                self._changed[leg.key] = leg
             self.owned[leg.owner] += 1
 
     def remove(self, leg: Leg) -> None:
@@ -138,8 +141,28 @@ class Legs:
         if leg.state == CONFIRMED:
             self.owned[leg.owner] -= 1
         leg.state = ENDED
-        if self._legs.get(leg.key) is leg:
-            del self._legs[leg.key]
+        key = leg.key
+        if self._legs.get(key) is leg:
+            del self._legs[key]
+            if self._changed is not None:
+                self._changed[key] = None
+
+    def refreshed(self, leg: Leg) -> None:
+        """What a store must know of a confirmed leg changed (a target, a flow, a CSeq)."""
+        if self._changed is not None and leg.state == CONFIRMED:
+            self._changed[leg.key] = leg
+
+    def track(self) -> None:
+        """From now on note what changes; somebody will ask."""
+        self._changed = {}
+
+    def changes(self) -> dict[bytes, Leg | None]:
+        """The legs that changed since the last time, None for those that are over."""
+        changed = self._changed
+        if not changed:
+            return {}
+        self._changed = {}
+        return changed
 
     def ended_by_us(self, leg: Leg) -> None:
         """The front itself said BYE: the party's own BYE may cross it."""

@@ -192,6 +192,7 @@ class Router:
                 leg.outside_flow = flow  # the phone moved: it is reached where it speaks from
             if message.cseq > leg.outside_cseq:
                 leg.outside_cseq = message.cseq
+                shared.legs.refreshed(leg)
             return
         if shared.legs.was_ended(message.call_id, message.from_tag, message.to_tag):
             raise Refusal(200 if message.method == b"BYE" else 481, "dialog was ended by us")
@@ -328,6 +329,7 @@ class Router:
             leg.inside_flow = flow
             if message.cseq > leg.inside_cseq:
                 leg.inside_cseq = message.cseq
+                shared.legs.refreshed(leg)
             return
         found = self._outside_of(token.lower(), uri) if token is not None else None
         if found is None and token is not None:

@@ -99,7 +99,7 @@ def test_sentences(change: dict[str, object], what: str) -> None:
         ({"registrations": {"continuity": "auto"}}, "registrations.continuity"),
         ({"registrations": {"node_expiry": "1h"}}, "registrations.node_expiry"),
         ({"registrations": {"credentials": "x"}}, "registrations.credentials"),
-        ({"store": "sqlite:///var/lib/sipfront/state.db"}, "store"),
+        ({"store": "redis://127.0.0.1"}, "store"),
         ({"hooks": {"fence": "x"}}, "hooks"),
         ({"peers": None}, "peers"),
         ({"failover": {"failback": "window"}}, "failover.failback"),
