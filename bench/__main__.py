@@ -6,9 +6,8 @@ import argparse
 import json
 import sys
 
-from bench import faults
+from bench import faults, spaces
 from bench.lab import WIRINGS
-from tests.lab import netns
 
 
 def main() -> int:
@@ -49,7 +48,7 @@ def _faults(arguments: argparse.Namespace) -> int:
         )
         for against in ["", arguments.against] if arguments.against else [""]:
             chosen = faults.against(plan, against)
-            report = netns.run(faults.run(chosen, faults.show))
+            report = spaces.run(faults.run(chosen, faults.show))
             reports.append(report)
             if not arguments.json:
                 print("\n".join(report.lines()), flush=True)

@@ -9,16 +9,17 @@ loses packets.  The front is always in the namespace of the run itself.
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Self
 
+from bench import spaces
+from bench.relay import Relay
 from probes import sipp
 from probes.sipp.process import Run
-from tests.lab import netns
 from tests.lab.asterisk import Asterisk, answers_options, password
 from tests.lab.capture import Capture
 from tests.lab.front import ADDRESS, CARRIER, INSIDE, NODES, Front, configuration
-from tests.lab.relay import Relay
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,7 +63,7 @@ class Lab:
         self.nodes: list[Asterisk] = []
         self.front: Any = None
         self._stack = ExitStack()
-        self._spaces: dict[str, netns.Namespace] = {}
+        self._spaces: dict[str, spaces.Namespace] = {}
 
     # ---- wiring ------------------------------------------------------------------------------
 
@@ -73,25 +74,28 @@ class Lab:
         self.addresses = {"pbx-a": "10.77.0.11", "pbx-b": "10.77.0.12"}
         if self.wiring == "namespaces":
             for number, (name, address) in enumerate(self.addresses.items()):
-                space = self._stack.enter_context(netns.Namespace(name))
-                netns.link(netns.End(None, f"node{number}"), netns.End(space, "eth0"))
+                space = self._stack.enter_context(spaces.Namespace(name))
+                spaces.link(spaces.End(None, f"node{number}"), spaces.End(space, "eth0"))
                 add = "ip address add 10.77.0.1 peer {} dev {}"
-                netns.command(*add.format(address, f"node{number}").split())
+                spaces.command(*add.format(address, f"node{number}").split())
                 space.do(*f"ip address add {address} peer 10.77.0.1 dev eth0".split())
                 if not self.icmp:
-                    netns.drop_icmp(space)
+                    spaces.drop_icmp(space)
                 self._spaces[name] = space
                 self.captures.append(Capture(f"node{number}"))
             return
         self.address, self.phone, self.carrier = "10.78.0.1", "10.78.0.21", "10.78.0.31"
         wire, nodes, phones = (
-            self._stack.enter_context(netns.Namespace(name)) for name in ("wire", "nodes", "phones")
+            self._stack.enter_context(spaces.Namespace(name))
+            for name in ("wire", "nodes", "phones")
         )
-        netns.link(netns.End(None, "inside0", "10.77.0.1/24"), netns.End(wire, "w0"))
-        netns.link(netns.End(wire, "w1"), netns.End(nodes, "eth0", "10.77.0.11/24 10.77.0.12/24"))
-        netns.link(netns.End(None, "outside0", "10.78.0.1/24"), netns.End(wire, "w2"))
+        spaces.link(spaces.End(None, "inside0", "10.77.0.1/24"), spaces.End(wire, "w0"))
+        spaces.link(
+            spaces.End(wire, "w1"), spaces.End(nodes, "eth0", "10.77.0.11/24 10.77.0.12/24")
+        )
+        spaces.link(spaces.End(None, "outside0", "10.78.0.1/24"), spaces.End(wire, "w2"))
         outside = f"{self.phone}/24 {self.carrier}/24"
-        netns.link(netns.End(wire, "w3"), netns.End(phones, "eth0", outside))
+        spaces.link(spaces.End(wire, "w3"), spaces.End(phones, "eth0", outside))
         self.relay = Relay(wire, "w0:w1", "w2:w3").start()
         self._stack.callback(self.relay.close)
         self._spaces = dict.fromkeys(self.addresses, nodes)
@@ -153,9 +157,10 @@ class Lab:
     async def start_node(self, node: Asterisk) -> None:
         """Start a node and wait until it answers, over the cable if there is one."""
         await node.start()
-        async with asyncio.timeout(ANSWER):
-            while node.within and not await answers_options(node.ip):
-                await asyncio.sleep(0.05)  # noqa: ASYNC110 - another process's readiness
+        ends = time.monotonic() + ANSWER
+        while node.within and not await answers_options(node.ip, limit=0.2):
+            if time.monotonic() > ends:
+                raise RuntimeError(f"{node.name} cannot be reached over its cable")
 
     async def __aexit__(self, *_: object) -> None:
         if self.front is not None:
