@@ -6,6 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := $(shell find sipfront probes config -type f ! -name '*.pyc' ! -name '*.so' 2>/dev/null) pyproject.toml setup.py
 
+HOT := $(shell find sipfront -name '*.pxd')
+
 .DEFAULT_GOAL := help
 .PHONY: help run test lab bench soak lint clean compiled
 
@@ -25,6 +27,9 @@ $(VENV)/.dependencies: pyproject.toml .ci/prepare
 $(VENV)/.installed: $(VENV)/.dependencies $(SOURCES)
 	@rm -rf build/lib* build/bdist*  # setuptools would install from there what no longer exists
 	$(BIN)/python -m pip install --quiet --no-deps --force-reinstall .
+	@if [ "$(SIPFRONT_PURE)" != 1 ] && [ -n "$(HOT)" ] && \
+	  [ -z "$$(find $(VENV)/lib -path '*/sipfront/*.so' | head -n 1)" ]; then \
+	  echo "The hot path is NOT compiled: slower, otherwise equal. 'pip install -v .' says why."; fi
 	@touch $@
 
 # The compiled build in a folder of its own, for the tests that want exactly that one.
