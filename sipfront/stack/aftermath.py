@@ -20,8 +20,8 @@ from sipfront.stack.transaction import PROCEEDING, TERMINATED, ClientTx
 if TYPE_CHECKING:
     from sipfront.stack.dialog import Leg
     from sipfront.stack.pair import Link
+    from sipfront.stack.plan import Plan, Target
     from sipfront.stack.proxy import Proxy
-    from sipfront.stack.routing import Plan, Target
     from sipfront.stack.shared import Shared
     from sipfront.stack.transaction import ServerTx
 

@@ -15,11 +15,12 @@ from sipfront.stack import forward
 from sipfront.stack.dialog import Leg
 from sipfront.stack.forward import contact_uri, reversed_routes
 from sipfront.stack.hiding import PARAM, literal
-from sipfront.stack.routing import DIALOG_METHODS, Plan, Target
+from sipfront.stack.routing import DIALOG_METHODS
 
 if TYPE_CHECKING:
     from sipfront.sip.message import Edit, Message
     from sipfront.stack.flows import Flow, Listener
+    from sipfront.stack.plan import Plan, Target
     from sipfront.stack.shared import Shared
     from sipfront.stack.transaction import ClientTx, ServerTx
 

@@ -11,6 +11,7 @@ becomes silence, each under its name in ``counters``.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sipfront.sip import via as via_header
@@ -26,20 +27,23 @@ from sipfront.stack.notices import Notice, Rejected
 from sipfront.stack.policy import may_start
 from sipfront.stack.proxy import Proxy
 from sipfront.stack.route import NodeState, Route
-from sipfront.stack.routing import Plan, Router, aor_of
+from sipfront.stack.routing import Router, aor_of
 from sipfront.stack.shared import Refusal, Shared
 from sipfront.stack.timers import UNTIL
-from sipfront.stack.transaction import ACCEPTED, COMPLETED, CONFIRMED, ClientTx
+from sipfront.stack.transaction import ACCEPTED, COMPLETED, CONFIRMED, PROCEEDING, ClientTx
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sipfront.sip.via import Via
     from sipfront.stack.dialog import Leg
-    from sipfront.stack.settings import Settings
+    from sipfront.stack.plan import Plan
+    from sipfront.stack.settings import Settings, Trunk
 
 _COOKIE = b"z9hG4bK"
 _SIP = (b"sip", b"sips")
+#: Why a flow was lost, when that means that nobody listens there: ICMP, RST (runtime.ports).
+REFUSALS = frozenset(("refused", "reset"))
 #: An answer to a probe that comes later than this is no answer.
 _PROBE_LIFE = 4.0
 #: Request-URI schemes that a front forwards; the nodes know what to do with a number.
@@ -106,7 +110,7 @@ class Engine:
     def lost(self, flow: Flow, now: float, why: str) -> None:
         """A send by ``flow`` was refused, or its connection ended or could not be made."""
         self.shared.count("lost: " + why)
-        self._proxy.lost(flow, now)
+        self._proxy.lost(flow, now, refused=why in REFUSALS)
 
     def legs_of(self, node: int) -> list[Leg]:
         """The dialogs that live on a node, oldest first."""
@@ -124,6 +128,15 @@ class Engine:
     ) -> None:
         """The ways to a trunk, in order of preference (RFC 3263)."""
         self.shared.trunk_flows[name] = flows
+
+    def trunks_changed(self, trunks: tuple[Trunk, ...], now: float) -> None:  # noqa: ARG002
+        """The configuration was read again; calls that are up do not notice."""
+        self.shared.settings = replace(self.shared.settings, trunks=trunks)
+        self._router.trunks_changed()
+
+    def busy(self) -> int:
+        """Requests that are still to be answered, waited for before the front ends."""
+        return sum(server.state <= PROCEEDING for server in self._layer.servers.values())
 
     def node_flows(self, node: int, flows: tuple[Flow, ...]) -> None:
         """The inside flows to a node: (local, remote), or one for both."""
@@ -205,6 +218,9 @@ class Engine:
             shared.count("too many transactions")
             self._stateless(message, reply_flow, vias, 503, b"Retry-After: 5\r\n")
             return
+        if flow.node < 0 and self._banned(message, flow, now):
+            shared.count("banned")
+            return
         server = self._layer.open_server(key, message, reply_flow, vias, now)
         if method == b"CANCEL":
             found = self._layer.servers.get(self._key(message, via, flow, b"INVITE"))
@@ -254,16 +270,24 @@ class Engine:
             plan = self._router.from_node(message, flow, uri, now)
             may_start(shared, flow.node, message, plan)
             return plan
-        if shared.guard.banned(flow.host, now) and not message.to_tag:
-            if not self._router.emergency(uri) and self._router.trunk_of(flow.host) is None:
-                raise Refusal(403, "banned")
         plan = self._router.from_outside(message, flow, uri, now)
         if method == b"REGISTER":
             plan.aor = aor_of(message, shared)
             if shared.guard.banned("aor " + plan.aor.decode("utf-8", "replace"), now):
-                raise Refusal(403, "banned")
+                raise Refusal(403, "banned address-of-record")
             plan.registration = shared.registrar.read(message, plan.aor, flow, now)
         return plan
+
+    def _banned(self, message: Message, flow: Flow, now: float) -> bool:
+        """A banned source gets no answer, but for its calls that are up and for emergencies."""
+        if message.to_tag or not self.shared.guard.banned(flow.host, now):
+            return False
+        if self._router.trunk_of(flow.host) is not None:
+            return False
+        try:
+            return not self._router.emergency(Uri.parse(message.uri))
+        except SipError:
+            return True
 
     def _loop(self, message: Message) -> None:
         """RFC 5393 4.2: our own Via below, for the same Request-URI, is a loop.
@@ -365,7 +389,7 @@ class Engine:
                     refusal.reason,
                     "",
                     message.method.decode("ascii", "replace"),
-                    refusal.reason == "banned",
+                    False,
                 )
             )
 

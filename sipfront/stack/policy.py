@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sipfront.stack.route import Standing
-from sipfront.stack.routing import TO_NODE_REFUSED, Plan
+from sipfront.stack.routing import TO_NODE_REFUSED
 from sipfront.stack.shared import Refusal, Shared
 
 if TYPE_CHECKING:
     from sipfront.sip.message import Message
+    from sipfront.stack.plan import Plan
 
 
 def may_start(shared: Shared, node: int, message: Message, plan: Plan) -> None:

@@ -37,7 +37,7 @@ from sipfront.stack.transaction import PROCEEDING, TERMINATED, ClientTx, ServerT
 if TYPE_CHECKING:
     from sipfront.sip.message import Message
     from sipfront.stack.pair import Link
-    from sipfront.stack.routing import Plan, Target
+    from sipfront.stack.plan import Plan, Target
     from sipfront.stack.shared import Shared
 
 _CHALLENGES = (401, 407)
@@ -624,10 +624,10 @@ class Proxy:
             self._shared.tell(Silent(node, link.first_unanswered, now, link.sends))
             self.suspect(link, now)
 
-    def lost(self, flow: Flow, now: float) -> None:
+    def lost(self, flow: Flow, now: float, *, refused: bool) -> None:
         """The network refused what was sent by a flow, or its connection is gone."""
         shared = self._shared
-        if flow.node >= 0:
+        if flow.node >= 0 and refused:
             link = shared.pair.links[flow.node]
             shared.count("refused by node")
             shared.tell(Refused(flow.node, now))

@@ -30,13 +30,13 @@ from sipfront.stack.flows import VIA_NAME, Flow
 from sipfront.stack.forward import routed
 from sipfront.stack.guard import nonce_of
 from sipfront.stack.hiding import BINDING, NAMED, PARAM, NodeTarget, OutsideTarget
+from sipfront.stack.plan import Plan, Target
 from sipfront.stack.route import NodeState, Standing
 from sipfront.stack.shared import Refusal, Shared
 
 if TYPE_CHECKING:
     from sipfront.sip.message import Message
     from sipfront.stack.bindings import Binding
-    from sipfront.stack.registrar import Registration
     from sipfront.stack.settings import Network, Trunk
 
 #: A policy refusal towards a node: never 403 or 404, Asterisk stops a trunk for ever on those.
@@ -46,74 +46,20 @@ TO_NODE_REFUSED = b"Retry-After: 7\r\n"
 DIALOG_METHODS = frozenset((b"INVITE", b"SUBSCRIBE", b"REFER", b"NOTIFY"))
 
 
-class Target:
-    """One place outside that a request is sent to."""
-
-    __slots__ = ("binding", "flow", "routes", "uri")
-
-    def __init__(
-        self, uri: bytes, flow: Flow, binding: Binding | None = None, routes: bytes = b""
-    ) -> None:
-        self.uri = uri
-        self.flow = flow
-        self.binding = binding
-        self.routes = routes
-
-
-class Plan:
-    """What is to be done with one request.
-
-    To a node: ``node`` is the owner or the one that credentials lead to, None for the active one;
-    ``uri`` and ``routes`` only in a dialog.  To the outside: ``targets``.
-    """
-
-    __slots__ = (
-        "aor",
-        "attempts",
-        "correlation",
-        "emergency",
-        "extra",
-        "leg",
-        "local",
-        "masked",
-        "node",
-        "overflowed",
-        "registration",
-        "routes",
-        "targets",
-        "to_node",
-        "trunk",
-        "uri",
-    )
-
-    def __init__(self, *, to_node: bool) -> None:
-        self.to_node = to_node
-        self.node: int | None = None
-        self.leg: Leg | None = None
-        self.uri = b""
-        self.routes = b""
-        self.targets: list[Target] = []
-        self.extra = b""
-        self.trunk = ""
-        self.local = False
-        self.masked = b""
-        self.registration: Registration | None = None
-        self.emergency = False
-        self.attempts = 0
-        self.aor = b""
-        self.overflowed = False
-        self.correlation = b""
-
-
 class Router:
     """Reads requests and makes plans."""
 
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
-        self._sources: list[tuple[Network, Trunk]] = [
-            (network, trunk) for trunk in shared.settings.trunks for network in trunk.sources
-        ]
+        self._sources: list[tuple[Network, Trunk]] = []
         self._known: dict[str, tuple[bool, Trunk | None]] = {}
+        self.trunks_changed()
+
+    def trunks_changed(self) -> None:
+        """The trunks of the settings are others now."""
+        settings = self._shared.settings
+        self._sources = [(net, trunk) for trunk in settings.trunks for net in trunk.sources]
+        self._known.clear()
 
     # -- from outside --------------------------------------------------------------------------
 
@@ -245,17 +191,9 @@ class Router:
             value = message.value(hid)
             if value is None:
                 continue
-            call_id, _, rest = value.partition(b";")
-            tags: dict[bytes, bytes] = {}
-            for piece in rest.split(b";"):
-                name, _, text = piece.partition(b"=")
-                tags[name.strip().lower()] = text.strip()
-            to_tag = tags.get(b"to-tag", tags.get(b"remote-tag", b""))
-            from_tag = tags.get(b"from-tag", tags.get(b"local-tag", b""))
+            call_id, to_tag, from_tag = dialog_named(value)
             legs = self._shared.legs
-            leg = legs.find(call_id.strip(), from_tag, to_tag) or legs.find(
-                call_id.strip(), to_tag, from_tag
-            )
+            leg = legs.find(call_id, from_tag, to_tag) or legs.find(call_id, to_tag, from_tag)
             if leg is not None:
                 return leg.owner
         return None
@@ -277,6 +215,9 @@ class Router:
 
     def from_node(self, message: Message, flow: Flow, uri: Uri, now: float) -> Plan:
         """The plan for a request of a node."""
+        other = self._between_nodes(message, flow, uri)
+        if other is not None:
+            return other
         plan = Plan(to_node=False)
         token = uri.param(PARAM)
         if message.to_tag:
@@ -307,6 +248,38 @@ class Router:
             self._to_bindings(plan, shared.bindings.of(uri.key(), now), now)
             return plan
         raise Refusal(503, "no relay for nodes", TO_NODE_REFUSED)
+
+    def _between_nodes(self, message: Message, flow: Flow, uri: Uri) -> Plan | None:
+        """A request of one node for a dialog that lives on the other (RFC 3891, RFC 5589 7.3).
+
+        A call was put through by one node while the other party's call lives on the other: the
+        Replaces names a dialog whose own tag, ``to-tag``, is the other node's.
+        """
+        legs = self._shared.legs
+        leg: Leg | None
+        if message.to_tag:
+            leg = legs.find(message.call_id, message.from_tag, message.to_tag)
+        else:
+            leg = self._replaced(message)
+        if leg is None or leg.owner == flow.node:
+            return None
+        plan = Plan(to_node=True)
+        plan.local = True
+        plan.extra = b"X-Sipfront-Node: %b\r\n" % (
+            self._shared.settings.nodes[flow.node].name.encode()
+        )
+        if message.to_tag:
+            self._in_dialog_to_node(plan, message, flow, uri)
+        plan.node = leg.owner
+        return plan
+
+    def _replaced(self, message: Message) -> Leg | None:
+        """The dialog that a Replaces names by the tag of its node."""
+        value = message.value(REPLACES)
+        if value is None:
+            return None
+        call_id, to_tag, from_tag = dialog_named(value)
+        return self._shared.legs.find(call_id, from_tag, to_tag)
 
     def _in_dialog_to_outside(
         self, plan: Plan, message: Message, flow: Flow, uri: Uri, token: bytes | None
@@ -403,6 +376,18 @@ class Router:
         user = b"%b@" % uri.user if uri.user else b""
         plan.trunk = trunk.name
         plan.targets.append(Target(b"sip:%b%b%b" % (user, host, params), flows[0]))
+
+
+def dialog_named(value: bytes) -> tuple[bytes, bytes, bytes]:
+    """(Call-ID, to-tag, from-tag) of a Replaces, Join or Target-Dialog (RFC 3891, 3911, 4538)."""
+    call_id, _, rest = value.partition(b";")
+    tags: dict[bytes, bytes] = {}
+    for piece in rest.split(b";"):
+        name, _, text = piece.partition(b"=")
+        tags[name.strip().lower()] = text.strip()
+    to_tag = tags.get(b"to-tag", tags.get(b"remote-tag", b""))
+    from_tag = tags.get(b"from-tag", tags.get(b"local-tag", b""))
+    return call_id.strip(), to_tag, from_tag
 
 
 def restored(uri: Uri, host: str, port: int) -> bytes:

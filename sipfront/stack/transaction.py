@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sipfront.sip.message import Message
     from sipfront.stack.dialog import Leg
     from sipfront.stack.flows import Flow
-    from sipfront.stack.routing import Plan
+    from sipfront.stack.plan import Plan
 
 # States, shared numbers so that a table is one flat list.
 TRYING = 0  # non-INVITE; for an INVITE client: CALLING
