@@ -68,10 +68,10 @@ class Aftermath:
     def node_down(self, link: Link, now: float) -> None:
         """Move what it was answering, and silence what it was ringing."""
         for client in list(link.pending.values()):
-            self._proxy.move(client, now)
+            self._proxy.failover.move(client, now)
         for client in list(link.ringing.values()):
             self._shared.count("ringing calls moved")
-            self._proxy.move(client, now)
+            self._proxy.failover.move(client, now)
         for server in list(link.serving.values()):
             self._silence(server, now)
         link.serving.clear()
@@ -84,7 +84,7 @@ class Aftermath:
             if branch.final or branch.abandoned:
                 continue
             self._shared.count("phones silenced")
-            self._proxy.abandon(branch, now, ELSEWHERE)
+            self._proxy.parting.abandon(branch, now, ELSEWHERE)
             binding = plan.targets[index].binding if index < len(plan.targets) else None
             if binding is not None and branch.cancelling:
                 self._leaving[binding.name] = branch

@@ -70,7 +70,7 @@ class Engine:
         if node >= 0:
             link = shared.pair.links[node]
             if link.spoke(now):
-                self._proxy.spoke(now)
+                self._proxy.failover.spoke(now)
         elif node == STRANGER:
             shared.count("stranger on an inside address")
             return
@@ -97,7 +97,7 @@ class Engine:
 
     def route_changed(self, route: Route, now: float) -> None:
         """Control decided something."""
-        self._proxy.route_changed(route, now)
+        self._proxy.failover.route_changed(route, now)
 
     def take(self) -> list[tuple[Flow, bytes]]:
         """What is to be sent, in order."""
@@ -110,7 +110,7 @@ class Engine:
     def lost(self, flow: Flow, now: float, why: str) -> None:
         """A send by ``flow`` was refused, or its connection ended or could not be made."""
         self.shared.count("lost: " + why)
-        self._proxy.lost(flow, now, refused=why in REFUSALS)
+        self._proxy.failover.lost(flow, now, refused=why in REFUSALS)
 
     def legs_of(self, node: int) -> list[Leg]:
         """The dialogs that live on a node, oldest first."""
@@ -226,7 +226,7 @@ class Engine:
             found = self._layer.servers.get(self._key(message, via, flow, b"INVITE"))
             self._proxy.refuse(server, 200 if found is not None else 481, now)
             if found is not None and found.state != ACCEPTED:
-                self._proxy.cancel(found, message, now)
+                self._proxy.parting.cancel(found, message, now)
             return
         try:
             plan = self._plan(message, flow, now)

@@ -1,0 +1,220 @@
+"""What a silent or dead node needs: suspicion, hedging, parking, moving (design, sections 5, 6).
+
+An INVITE whose node is suspect is hedged: sent to a ready standby too, the first real answer wins.
+Every other request is parked, because nothing but an INVITE can be taken back.  A new route moves
+what is still unanswered at a node that was given up.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sipfront.sip.headers import JOIN, REPLACES, TARGET_DIALOG
+from sipfront.stack.notices import Refused, Silent
+from sipfront.stack.route import NodeState, Route, Standing
+from sipfront.stack.timers import UNTIL
+from sipfront.stack.transaction import TERMINATED, ClientTx, ServerTx
+
+if TYPE_CHECKING:
+    from sipfront.stack.flows import Flow
+    from sipfront.stack.pair import Link
+    from sipfront.stack.plan import Plan
+    from sipfront.stack.proxy import Proxy
+    from sipfront.stack.shared import Shared
+
+
+class Failover:
+    """Requests to the pair while the pair is in doubt."""
+
+    def __init__(self, shared: Shared, proxy: Proxy) -> None:
+        self._shared = shared
+        self._proxy = proxy
+        #: requests that wait for a route, by their transaction's key
+        self.parked: dict[bytes, ServerTx] = {}
+
+    def to_pair(self, server: ServerTx, plan: Plan, now: float) -> None:
+        """Send to the owner, the pinned or the active node; hedge or park when that is in doubt."""
+        pair = self._shared.pair
+        route = pair.route
+        node = plan.node
+        if node is None or (plan.leg is None and route.states[node] == NodeState.DOWN):
+            node = route.active
+            plan.uri = b"" if plan.leg is None else plan.uri
+        if plan.leg is not None and plan.node is not None and pair.down(plan.node):
+            self._owner_dead(server, plan, now)
+            return
+        if node is None or pair.down(node):
+            self.park(server, now)
+            return
+        doubtful = pair.doubtful(node)
+        if doubtful and not server.invite and plan.leg is None:
+            if pair.links[node].suspect or route.states[node] == NodeState.SUSPECT:
+                self.park(server, now)
+                return
+        if pair.links[node].overloaded_until > now and plan.leg is None and server.invite:
+            other = pair.other(node, now)
+            if other is None and not plan.emergency:
+                self._proxy.refuse(server, 503, now)
+                return
+            doubtful = True
+        self._proxy.into(server, plan, node, now)
+        if doubtful:
+            self.hedge(server, node, now)
+
+    def park(self, server: ServerTx, now: float) -> None:
+        """Hold a request while the roles are being decided."""
+        shared = self._shared
+        if server.parked:
+            return
+        if len(self.parked) >= shared.settings.limits.parked:
+            self._proxy.refuse(server, 503, now, b"Retry-After: 5\r\n")
+            return
+        server.parked = True
+        self.parked[server.key] = server
+        shared.count("parked")
+        self._proxy.layer.timers.start(server, UNTIL, shared.settings.timing.park, now)
+        if server.plan is not None and server.plan.emergency and server.request is not None:
+            shared.note(now, "emergency call parked", server.request.call_id)
+
+    def unpark(self, server: ServerTx) -> None:
+        """It waits no longer."""
+        if server.parked:
+            server.parked = False
+            server.until = 0.0
+            self.parked.pop(server.key, None)
+
+    def hedge(self, server: ServerTx, silent: int, now: float) -> None:
+        """Send an INVITE also to a ready standby, if it is one that can be."""
+        shared = self._shared
+        plan = server.plan
+        request = server.request
+        if plan is None or request is None or not server.invite or not shared.settings.hedge:
+            return
+        if plan.leg is not None or server.cancelled or len(server.branches) > 1:
+            return
+        if request.has(REPLACES) or request.has(JOIN) or request.has(TARGET_DIALOG):
+            return
+        other = shared.pair.other(silent, now)
+        if other is None:
+            return
+        plan.attempts += 1
+        if self._proxy.into(server, plan, other, now) is not None:
+            shared.count("hedged")
+
+    def suspect(self, link: Link, now: float) -> None:
+        """A node became suspect: hedge the INVITEs that it has not answered at all."""
+        for client in list(link.pending.values()):
+            if client.server is not None and client.invite and client.status == 0:
+                self.hedge(client.server, link.node, now)
+
+    def spoke(self, now: float) -> None:
+        """A suspect node spoke: what was parked for it may go."""
+        self._shared.count("suspicions ended")
+        self._release(now)
+
+    def _release(self, now: float) -> None:
+        for server in list(self.parked.values()):
+            plan = server.plan
+            if plan is None or server.state == TERMINATED:
+                self.unpark(server)
+                continue
+            route = self._shared.pair.route
+            node = plan.node if plan.node is not None else route.active
+            if node is not None and self._shared.pair.down(node):
+                node = route.active
+            if node is None or self._shared.pair.down(node):
+                continue
+            if not server.invite and self._shared.pair.links[node].suspect:
+                continue
+            self.unpark(server)
+            self.to_pair(server, plan, now)
+
+    def route_changed(self, route: Route, now: float) -> None:
+        """Roles or states changed: move what is unanswered at a node that was given up."""
+        pair = self._shared.pair
+        old, pair.route = pair.route, route
+        for link in pair.links:
+            if old.states[link.node] == NodeState.DOWN != route.states[link.node]:
+                self._proxy.aftermath.node_back(link, now)
+            if route.standings[link.node] != Standing.STANDBY:
+                link.started.clear()
+                if route.standings[link.node] != old.standings[link.node]:
+                    link.hedged.clear()
+            if route.states[link.node] != NodeState.DOWN:
+                continue
+            if old.states[link.node] != NodeState.DOWN or old.active != route.active:
+                self._proxy.aftermath.node_down(link, now)
+        self._release(now)
+
+    def move(self, client: ClientTx, now: float) -> None:
+        """A branch at a node that was given up: abandon it, and take another."""
+        server = client.server
+        if client.abandoned or server is None or server.plan is None or server.request is None:
+            return
+        self._proxy.parting.abandon(client, now)
+        plan = server.plan
+        if server.cancelled:
+            self._proxy.refuse(server, 487, now)
+            return
+        if plan.leg is not None:
+            self._owner_dead(server, plan, now)
+            return
+        others = [branch for branch in server.branches if not branch.abandoned]
+        if others:
+            held = [branch for branch in others if branch.held is not None]
+            for branch in held:
+                kept, branch.held = branch.held, None
+                if kept is not None:
+                    self._proxy.failure(branch, server, plan, kept, now)
+            return
+        plan.attempts += 1
+        plan.node = None
+        plan.uri = b""
+        self._shared.count("moved")
+        self.to_pair(server, plan, now)
+
+    def _owner_dead(self, server: ServerTx, plan: Plan, now: float) -> None:
+        """A request in a dialog whose owner is dead (design, section 5)."""
+        request = server.request
+        if request is None:
+            return
+        self._shared.count("in-dialog request for a dead owner")
+        if request.method == b"BYE":
+            self._proxy.refuse(server, 200, now)
+            if plan.leg is not None:
+                self._proxy.end(plan.leg)
+        elif request.method in (b"INVITE", b"UPDATE"):
+            self._proxy.refuse(server, 500, now, b"Retry-After: 4\r\n")
+        elif request.method in (b"PRACK", b"OPTIONS", b"INFO"):
+            self._proxy.refuse(server, 200, now)
+        else:
+            self._proxy.refuse(server, 481, now)
+
+    def unanswered(self, client: ClientTx, now: float) -> None:
+        """A request was sent again."""
+        node = client.node
+        if node < 0 or client.flow.node < 0:
+            return
+        link = self._shared.pair.links[node]
+        link.sent(now)
+        if not link.suspect and link.silent(now):
+            link.suspect = True
+            self._shared.count("suspected")
+            self._shared.tell(Silent(node, link.first_unanswered, now, link.sends))
+            self.suspect(link, now)
+
+    def lost(self, flow: Flow, now: float, *, refused: bool) -> None:
+        """The network refused what was sent by a flow, or its connection is gone."""
+        shared = self._shared
+        if flow.node >= 0 and refused:
+            link = shared.pair.links[flow.node]
+            shared.count("refused by node")
+            shared.tell(Refused(flow.node, now))
+            if not link.suspect:
+                link.suspect = True
+            self.suspect(link, now)
+            if not flow.reliable:
+                return
+        if flow.reliable:
+            for client in [c for c in self._proxy.layer.clients.values() if c.flow is flow]:
+                self._proxy.layer.broken(client, now)
