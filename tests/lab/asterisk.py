@@ -1,9 +1,6 @@
 """A real Asterisk of the lab: its configuration, its process, its command line.
 
-Each instance runs in the chroot that :mod:`tests.lab.prepare` made, in a mount namespace of its
-own, where ``/mnt`` is the instance's folder: nothing is mounted for anybody else and nothing is
-left behind when it is killed.  It dies with the process that started it.  It knows no front but
-for the address that goes into the configuration.
+It knows no front but for the address that goes into the configuration.
 """
 
 from __future__ import annotations
@@ -12,27 +9,21 @@ import asyncio
 import os
 import re
 import shutil
-import signal
 import socket
 import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.lab import prepare, tones
+from tests.lab import tones
+from tests.lab.chroot import PeerError, Rooted
 
 TEMPLATES = Path(__file__).parent / "asterisk_conf"
 DOMAIN = "example.com"
 EXTENSIONS = tuple(str(number) for number in range(1001, 1011))
 FRONT = "127.0.0.10:5062"  #: where the nodes reach the front
-#: How long an Asterisk may take to start.  It takes two seconds on an idle machine.
-START = 30.0
 #: RTP ports of the first instance; each further one has the next thousand.
 RTP_FIRST = 20000
-
-
-class PeerError(Exception):
-    """A peer of the lab did not do what it was asked; the text says what and where to look."""
 
 
 def password(extension: str) -> str:
@@ -40,7 +31,7 @@ def password(extension: str) -> str:
     return f"secret-{extension}"
 
 
-class Asterisk:
+class Asterisk(Rooted):
     """One PBX.  ``static`` gives the extensions permanent contacts at the front."""
 
     def __init__(
@@ -56,15 +47,10 @@ class Asterisk:
         within: Sequence[str] = (),
     ) -> None:
         """Describe it; ``within`` is a command that runs others elsewhere (``ip netns exec``)."""
-        self.name = name
-        self.ip = ip
-        self.folder = folder / name
-        self.root = prepare.chroot_folder(lab)
+        super().__init__(name, ip, folder, lab=lab, within=within)
         self.static = static
         self.front = front
         self.first_port = RTP_FIRST + 1000 * number
-        self.within = tuple(within)
-        self.process: subprocess.Popen[bytes] | None = None
 
     # ---- its files -------------------------------------------------------------------------
 
@@ -104,37 +90,13 @@ class Asterisk:
 
     # ---- its process -----------------------------------------------------------------------
 
-    @property
-    def pid(self) -> int:
-        """The process's number."""
-        if self.process is None:
-            raise PeerError(f"{self.name} is not running")
-        return self.process.pid
-
     def launch(self) -> None:
         """Start the process; :meth:`started` waits until it answers."""
-        prepare.occupy()
         if not (self.folder / "etc").exists():
             self.write()
         (self.folder / "run/asterisk.ctl").unlink(missing_ok=True)
         (self.folder / "run/asterisk.pid").unlink(missing_ok=True)
-        # The chain of exec keeps the process's number and its parent-death signal.
-        script = (
-            'mount --bind "$2" "$1/mnt" && mount -t proc proc "$1/proc" && '
-            'exec chroot "$1" /usr/sbin/asterisk -f -C /mnt/etc/asterisk.conf'
-        )
-        command = [*self.within, "setpriv", "--pdeathsig", "KILL"]
-        command += ["unshare", "--mount", "--propagation", "private"]
-        command += ["sh", "-c", script, "sh", str(self.root), str(self.folder)]
-        with (self.folder / "log/stdout").open("ab") as out:
-            self.process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                env={"PATH": os.environ.get("PATH", "") + ":/usr/sbin:/sbin", "LANG": "C.UTF-8"},
-            )
+        self.run("/usr/sbin/asterisk", "-f", "-C", "/mnt/etc/asterisk.conf")
 
     async def started(self) -> float:
         """Wait until everything is loaded and SIP is answered; return the seconds that took."""
@@ -158,33 +120,15 @@ class Asterisk:
         return await self.started()
 
     async def _pause(self, begun: float, what: str) -> None:
-        if self.process is None or self.process.poll() is not None:
-            raise PeerError(f"{self.name} ended by itself:\n{self.log_end()}")
-        if time.monotonic() - begun > START:
-            raise PeerError(f"{self.name} {what} within {START:.0f} s:\n{self.log_end()}")
+        self.check(begun, what)
         await asyncio.sleep(0.05)
-
-    def kill(self) -> None:
-        """End it as a power cut would (SIGKILL)."""
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-            self.process = None
-
-    def freeze(self) -> None:
-        """Stop it in the middle of everything (SIGSTOP)."""
-        os.kill(self.pid, signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        """Let it go on (SIGCONT)."""
-        os.kill(self.pid, signal.SIGCONT)
 
     async def stop(self) -> None:
         """End it in order; by force when it does not listen within 3 s."""
         process = self.process
         if process is None:
             return
-        process.send_signal(signal.SIGCONT)
+        self.thaw()
         process.terminate()
         try:
             await asyncio.to_thread(process.wait, 3)
@@ -196,15 +140,6 @@ class Asterisk:
         """Lose every registration, as a PBX with an empty database has."""
         shutil.rmtree(self.folder / "db", ignore_errors=True)
         (self.folder / "db").mkdir()
-
-    def log_end(self, lines: int = 30) -> str:
-        """Return the end of its log."""
-        text = ""
-        for name in ("log/stdout", "log/full"):
-            file = self.folder / name
-            if file.exists():
-                text += "\n".join(file.read_text(errors="replace").splitlines()[-lines:]) + "\n"
-        return text
 
     # ---- its command line ------------------------------------------------------------------
 

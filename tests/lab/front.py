@@ -20,7 +20,8 @@ from typing import Any
 import yaml
 
 from tests.lab import prepare
-from tests.lab.asterisk import DOMAIN, PeerError
+from tests.lab.asterisk import DOMAIN
+from tests.lab.chroot import PeerError
 
 ROOT = Path(__file__).resolve().parents[2]
 ADDRESS = "127.0.0.10"
@@ -53,10 +54,10 @@ def certificate(folder: Path, name: str = ADDRESS) -> tuple[Path, Path]:
     folder.mkdir(parents=True, exist_ok=True)
     cert, key = folder / "front.crt", folder / "front.key"
     alt = f"subjectAltName=IP:{name}" if name[0].isdigit() else f"subjectAltName=DNS:{name}"
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30"
+    files = ["-keyout", str(key), "-out", str(cert)]
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
-        + ["-nodes", "-days", "30", "-keyout", key, "-out", cert, "-subj", f"/CN={name}"]
-        + ["-addext", alt],
+        [*command.split(), *files, "-subj", f"/CN={name}", "-addext", alt],
         check=True,
         capture_output=True,
     )
@@ -84,22 +85,27 @@ class Front:
         path = self.folder / "sipfront.yaml"
         path.write_text(yaml.safe_dump(self.config, sort_keys=False))
         begun = time.monotonic()
-        with self.log.open("ab") as out:
-            self.process = subprocess.Popen(
-                [*self.within, "setpriv", "--pdeathsig", "KILL"]
-                + [sys.executable, "-m", "sipfront", "run", str(path)],
-                cwd=ROOT,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
-            )
+        self._launch(path)
+        assert self.process is not None
         while True:
             if await asyncio.to_thread(self._ready):
                 return time.monotonic() - begun
             if self.process.poll() is not None or time.monotonic() - begun > START:
                 raise PeerError(f"the front did not start:\n{self.log_end()}")
             await asyncio.sleep(0.05)
+
+    def _launch(self, path: Path) -> None:
+        command = [*self.within, "setpriv", "--pdeathsig", "KILL"]
+        command += [sys.executable, "-m", "sipfront", "run", str(path)]
+        with self.log.open("ab") as out:
+            self.process = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            )
 
     def _ready(self) -> bool:
         try:
@@ -109,19 +115,19 @@ class Front:
         return True
 
     def _get(self, path: str) -> Any:
-        with urllib.request.urlopen(self.admin + path, timeout=2) as answer:  # noqa: S310 - http
+        with urllib.request.urlopen(self.admin + path, timeout=2) as answer:
             text = answer.read().decode()
         return json.loads(text) if text[:1] in "{[" else text
 
     def _post(self, path: str, body: dict[str, Any]) -> Any:
         token = (self.folder / "token").read_text().strip()
-        request = urllib.request.Request(  # noqa: S310 - http
+        request = urllib.request.Request(
             self.admin + path,
             data=json.dumps(body).encode(),
             headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
         )
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - http
+            with urllib.request.urlopen(request, timeout=10) as answer:
                 return json.loads(answer.read())
         except urllib.error.HTTPError as error:
             return json.loads(error.read())

@@ -1,188 +1,111 @@
-"""A cable that loses packets: a relay of frames between interfaces, in user space and seeded.
+"""A wire with faults between two namespaces: loss, delay, reordering, cuts, from a seed.
 
-It runs as a process of its own, in a namespace that holds the inner ends of the cables, so both
-sides keep their addresses and know nothing of it.  Only IPv4 is lost, delayed or cut: an ARP that
-is lost would look like a host that is gone for a second.  Knows nothing of SIP.
-
-``python -m tests.lab.relay w0:w1 w2:w3`` then reads commands from stdin, one a line, and answers
-each with a line of JSON: ``loss 0.05``, ``delay 0.01``, ``cut`` (all cables), ``cut 0``, ``mend``,
-``counts``.
+Two TUN interfaces and a loop in user space, because this kernel has no netem.  It carries whole IP
+packets (UDP, TCP, ICMP, audio), so that neither end knows of it.
 """
 
 from __future__ import annotations
 
-import heapq
-import json
+import asyncio
+import fcntl
+import itertools
+import os
 import random
-import select
-import socket
-import subprocess
-import sys
-import time
-from pathlib import Path
-from typing import Any
+import struct
+from typing import Self
 
 from tests.lab.netns import Namespace
 
-ETH_P_ALL = 0x0003
-SOL_PACKET, PACKET_VNET_HDR = 263, 15
-PACKET_OUTGOING = 4
-#: virtio_net_hdr, which carries an unfinished checksum from one veth to the next
-VNET = 10
-ROOT = Path(__file__).resolve().parents[2]
+TUNSETIFF = 0x400454CA
+IFF_TUN, IFF_NO_PI = 0x0001, 0x1000
+MTU = 65535
+_numbers = itertools.count(1)
 
 
 class Way:
-    """One direction of one cable."""
+    """One direction of the wire, and what befalls packets on it."""
 
-    def __init__(self, name: str, source: socket.socket, sink: socket.socket, seed: int) -> None:
-        self.name, self.source, self.sink = name, source, sink
-        self.dice = random.Random(seed)
-        self.passed = self.lost = self.cut_off = 0
-        self.cut = False
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+        self.loss = 0.0  #: part of the packets that are lost, 0 to 1
+        self.delay = 0.0  #: seconds that each packet takes
+        self.jitter = 0.0  #: up to so many seconds more: packets overtake each other
+        self.cut = False  #: nothing gets through
+        self.carried = 0
+        self.lost = 0
 
-
-class Forwarder:
-    """The relay itself: every frame that comes in on one end goes out on the other, or not."""
-
-    def __init__(self, cables: list[tuple[str, str]], seed: int) -> None:
-        self.loss = self.delay = 0.0
-        self.ways: list[Way] = []
-        self.waiting: list[tuple[float, int, Way, bytes]] = []
-        self._count = 0
-        for number, (one, other) in enumerate(cables):
-            a, b = tap(one), tap(other)
-            self.ways.append(Way(f"{one}>{other}", a, b, seed + 2 * number))
-            self.ways.append(Way(f"{other}>{one}", b, a, seed + 2 * number + 1))
-
-    def carry(self, way: Way) -> None:
-        """Take one frame from the source of this way."""
-        frame, address = way.source.recvfrom(0x20000)
-        if address[2] == PACKET_OUTGOING:
-            return
-        if frame[VNET + 12 : VNET + 14] == b"\x08\x00":
-            if way.cut:
-                way.cut_off += 1
-                return
-            # Rolled for each packet, so that the sequence depends on the seed alone.
-            if way.dice.random() < self.loss:
-                way.lost += 1
-                return
-            if self.delay:
-                self._count += 1
-                at = time.monotonic() + self.delay
-                heapq.heappush(self.waiting, (at, self._count, way, frame))
-                return
-        self.send(way, frame)
-
-    def send(self, way: Way, frame: bytes) -> None:
-        """Put a frame on the other end."""
-        try:
-            way.sink.send(frame)
-            way.passed += 1
-        except OSError:
-            way.lost += 1
-
-    def due(self) -> float | None:
-        """Send what has waited long enough; return the seconds until the next, None: nothing."""
-        while self.waiting:
-            left = self.waiting[0][0] - time.monotonic()
-            if left > 0:
-                return left
-            _, _, way, frame = heapq.heappop(self.waiting)
-            self.send(way, frame)
-        return None
-
-    def obey(self, line: str) -> dict[str, Any]:
-        """Carry out a command."""
-        verb, *rest = line.split()
-        if verb in ("loss", "delay"):
-            setattr(self, verb, float(rest[0]))
-        elif verb in ("cut", "mend"):
-            for number, way in enumerate(self.ways):
-                if not rest or number // 2 == int(rest[0]):
-                    way.cut = verb == "cut"
-        return {
-            way.name: {"passed": way.passed, "lost": way.lost, "cut": way.cut_off}
-            for way in self.ways
-        }
+    def fate(self) -> float | None:
+        """Return when the next packet arrives, in seconds from now; None: never."""
+        if self.cut or self.random.random() < self.loss:
+            self.lost += 1
+            return None
+        self.carried += 1
+        return self.delay + self.jitter * self.random.random()
 
 
-def tap(interface: str) -> socket.socket:
-    """Return a socket that has every frame of an interface."""
-    tap = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
-    tap.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
-    tap.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
-    tap.bind((interface, 0))
-    return tap
+class Wire:
+    """The wire; ``there`` is the way from ``one`` to ``other``, ``back`` the other one."""
 
+    def __init__(
+        self, one: Namespace, one_address: str, other: Namespace, other_address: str, seed: int = 1
+    ) -> None:
+        self.there = Way(seed)
+        self.back = Way(seed + 1)
+        self._ends = ((one, one_address, other_address), (other, other_address, one_address))
+        self._files: list[int] = []
 
-def main(cables: list[str], seed: int = 1) -> None:
-    """Forward until stdin ends."""
-    pairs = []
-    for cable in cables:
-        one, _, other = cable.partition(":")
-        pairs.append((one, other))
-    forwarder = Forwarder(pairs, seed)
-    poll = select.poll()
-    poll.register(sys.stdin.fileno(), select.POLLIN)
-    ways = {way.source.fileno(): way for way in forwarder.ways}
-    for number in ways:
-        poll.register(number, select.POLLIN)
-    print("{}", flush=True)
-    while True:
-        left = forwarder.due()
-        for number, _ in poll.poll(None if left is None else max(1, left * 1000)):
-            if number in ways:
-                forwarder.carry(ways[number])
-                continue
-            line = sys.stdin.readline()
-            if not line:
-                return
-            print(json.dumps(forwarder.obey(line)), flush=True)
-
-
-class Relay:
-    """The relay process, from the side of a test."""
-
-    def __init__(self, space: Namespace, *cables: str) -> None:
-        """``space`` holds the interfaces; each cable is ``ONE:OTHER``."""
-        self.space, self.cables = space, cables
-        self.process: subprocess.Popen[str] | None = None
-
-    def start(self) -> Relay:
-        """Start it and wait until it forwards."""
-        self.process = subprocess.Popen(
-            [*self.space.within, "setpriv", "--pdeathsig", "KILL"]
-            + [sys.executable, "-m", "tests.lab.relay", *self.cables],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            bufsize=1,
-        )
-        self._answer()
+    async def __aenter__(self) -> Self:
+        for namespace, address, peer in self._ends:
+            name = f"wire{next(_numbers)}"
+            self._files.append(namespace.call(lambda name=name: _tun(name)))  # type: ignore[misc]
+            namespace.ip("addr", "add", address, "peer", peer, "dev", name)
+            namespace.ip("link", "set", name, "mtu", "1500", "up")
+        loop = asyncio.get_running_loop()
+        one, other = self._files
+        loop.add_reader(one, self._read, one, other, self.there)
+        loop.add_reader(other, self._read, other, one, self.back)
         return self
 
-    def _answer(self) -> dict[str, dict[str, int]]:
-        assert self.process is not None
-        assert self.process.stdout is not None
-        return dict(json.loads(self.process.stdout.readline()))
+    async def __aexit__(self, *_: object) -> None:
+        loop = asyncio.get_running_loop()
+        for file in self._files:
+            loop.remove_reader(file)
+            os.close(file)
+        self._files.clear()
 
-    def do(self, command: str) -> dict[str, dict[str, int]]:
-        """Give it a command; the answer has the counts of every way."""
-        assert self.process is not None
-        assert self.process.stdin is not None
-        self.process.stdin.write(command + "\n")
-        return self._answer()
+    def faults(self, *, loss: float = 0.0, delay: float = 0.0, jitter: float = 0.0) -> None:
+        """Set the same faults for both ways."""
+        for way in (self.there, self.back):
+            way.loss, way.delay, way.jitter = loss, delay, jitter
 
-    def close(self) -> None:
-        """End it."""
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-            self.process = None
+    def cut(self, cut: bool = True) -> None:
+        """Cut it, or mend it."""
+        self.there.cut = self.back.cut = cut
+
+    def _read(self, source: int, target: int, way: Way) -> None:
+        for _ in range(64):
+            try:
+                packet = os.read(source, MTU)
+            except BlockingIOError:
+                return
+            after = way.fate()
+            if after is None:
+                continue
+            if after:
+                asyncio.get_running_loop().call_later(after, self._write, target, packet)
+            else:
+                self._write(target, packet)
+
+    def _write(self, target: int, packet: bytes) -> None:
+        if target not in self._files:
+            return
+        try:
+            os.write(target, packet)
+        except OSError:
+            pass  # the interface is full or going away: a wire loses packets
 
 
-if __name__ == "__main__":
-    main(sys.argv[1:])
+def _tun(name: str) -> int:
+    file = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
+    fcntl.ioctl(file, TUNSETIFF, struct.pack("16sH22x", name.encode(), IFF_TUN | IFF_NO_PI))
+    return file

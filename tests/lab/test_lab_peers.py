@@ -42,8 +42,8 @@ async def test_phones_of_two_stacks_hear_each_other(
     await there.hang_up()
     await here.ended()
     seen = capture.find(call_id=there.sip, start="INVITE")
-    assert {packet.target[0] for packet in seen} == {pair.a.ip}
-    assert any(packet.data.count(b"m=audio") == 1 for packet in seen)
+    assert seen[0].target == (pair.a.ip, 5060)
+    assert b"m=audio" in seen[0].data
     await pair.a.cli("dialplan set global CONTINUITY static")
 
 

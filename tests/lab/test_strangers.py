@@ -77,7 +77,7 @@ async def test_forged_headers_do_not_reach_the_node(
             headers=FORGED,
         )
         assert answer.status
-    forged = [packet for packet in capture.find(target=pair.a.ip, start="OPTIONS sip:1001")]
+    forged = list(capture.find(target=pair.a.ip, start="OPTIONS sip:1001"))
     for packet in forged:
         lines = [line for line in packet.head.split(b"\r\n") if b"sipfront-" in line.lower()]
         assert all(line.startswith(b"X-Sipfront-Source: 127.0.3.4:") for line in lines), lines

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -69,12 +70,16 @@ class PjsuaPhone(Phone):
         password: str = "",
         transport: str = "udp",
         tone: int = 350,
+        within: Sequence[str] = (),
         **more: Any,
     ) -> None:
-        """``registrar`` is host:port, where everything is sent; ``more`` goes to the process."""
+        """``registrar`` is host:port, where everything is sent; ``more`` goes to the process;
+        ``within`` is a command that runs others elsewhere (``ip netns exec``).
+        """
         super().__init__(f"{user}@{ip}")
         self.user = user
         self.tone = tone
+        self.within = tuple(within)
         self.domain = domain
         folder = folder / f"phone-{user}-{ip}"
         folder.mkdir(parents=True, exist_ok=True)
@@ -100,6 +105,7 @@ class PjsuaPhone(Phone):
         """Start the process and wait until it is ready."""
         with (self.folder / "stderr").open("ab") as errors:
             self._process = await asyncio.create_subprocess_exec(
+                *self.within,
                 "setpriv",
                 "--pdeathsig",
                 "KILL",
