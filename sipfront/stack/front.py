@@ -14,20 +14,20 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sipfront.sip import via as via_header
 from sipfront.sip.errors import Garbage, Malformed, SipError
 from sipfront.sip.headers import MAX_FORWARDS, PROXY_REQUIRE, VIA
 from sipfront.sip.message import Message, scan
-from sipfront.sip.params import split
 from sipfront.sip.reply import reply
 from sipfront.sip.uri import Uri
 from sipfront.stack import local
-from sipfront.stack.flows import OUTSIDE, STRANGER, Flow, Flows
+from sipfront.stack.flows import STRANGER, Flow, Flows
+from sipfront.stack.matching import COOKIE, server_key, top_via, way_back
 from sipfront.stack.notices import Notice, Rejected
+from sipfront.stack.plan import aor_of
 from sipfront.stack.policy import may_start
 from sipfront.stack.proxy import Proxy
 from sipfront.stack.route import NodeState, Route
-from sipfront.stack.routing import Router, aor_of
+from sipfront.stack.routing import Router
 from sipfront.stack.shared import Refusal, Shared
 from sipfront.stack.timers import UNTIL
 from sipfront.stack.transaction import ACCEPTED, COMPLETED, CONFIRMED, PROCEEDING, ClientTx
@@ -35,12 +35,10 @@ from sipfront.stack.transaction import ACCEPTED, COMPLETED, CONFIRMED, PROCEEDIN
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sipfront.sip.via import Via
     from sipfront.stack.dialog import Leg
     from sipfront.stack.plan import Plan
     from sipfront.stack.settings import Settings, Trunk
 
-_COOKIE = b"z9hG4bK"
 _SIP = (b"sip", b"sips")
 #: Why a flow was lost, when that means that nobody listens there: ICMP, RST (runtime.ports).
 REFUSALS = frozenset(("refused", "reset"))
@@ -150,7 +148,7 @@ class Engine:
             return
         flow = link.flows[0]
         target = shared.settings.nodes[node]
-        branch = _COOKIE + shared.fresh()
+        branch = COOKIE + shared.fresh()
         via = b"%b;branch=%b;rport" % (flow.listener.via, branch)
         uri = b"sip:%b:%d" % (target.host, target.port)
         method = b"BYE" if kind == "bye" else b"OPTIONS"
@@ -195,13 +193,13 @@ class Engine:
 
     def _request(self, message: Message, flow: Flow, now: float) -> None:
         try:
-            via = self._top_via(message)
+            via = top_via(message)
         except Malformed as error:
             error.message = message
             self._malformed(error, flow)
             return
         method = message.method
-        key = self._key(message, via, flow, b"INVITE" if method == b"ACK" else method)
+        key = server_key(message, via, flow, b"INVITE" if method == b"ACK" else method)
         server = self._layer.servers.get(key)
         if method == b"ACK":
             if server is not None and server.state in (COMPLETED, CONFIRMED):
@@ -213,7 +211,7 @@ class Engine:
             self._layer.again(server, now)
             return
         shared = self.shared
-        reply_flow, vias = self._vias(message, via, flow)
+        reply_flow, vias = way_back(message, via, flow, shared.flows)
         if len(self._layer.servers) >= shared.settings.limits.transactions:
             shared.count("too many transactions")
             self._stateless(message, reply_flow, vias, 503, b"Retry-After: 5\r\n")
@@ -223,7 +221,7 @@ class Engine:
             return
         server = self._layer.open_server(key, message, reply_flow, vias, now)
         if method == b"CANCEL":
-            found = self._layer.servers.get(self._key(message, via, flow, b"INVITE"))
+            found = self._layer.servers.get(server_key(message, via, flow, b"INVITE"))
             self._proxy.refuse(server, 200 if found is not None else 481, now)
             if found is not None and found.state != ACCEPTED:
                 self._proxy.parting.cancel(found, message, now)
@@ -300,7 +298,7 @@ class Engine:
             if at < 0:
                 continue
             start = via_lines.find(b"branch=", at) + 7
-            branch = via_lines[start : start + len(_COOKIE) + 16]
+            branch = via_lines[start : start + len(COOKIE) + 16]
             client = self._layer.clients.get(branch)
             if client is not None and client.sent.split(b" ", 2)[1] == message.uri:
                 raise Refusal(482, "loop")
@@ -322,57 +320,6 @@ class Engine:
         if hops is not None and int(hops) == 0:
             return
         self._proxy.acknowledge(plan, message, flow)
-
-    # -- Via -----------------------------------------------------------------------------------
-
-    def _top_via(self, message: Message) -> Via:
-        field = message.field(VIA)
-        if field is None:
-            raise Garbage("no Via")
-        value = message.value(VIA) or b""
-        start, end = split(value)[0]
-        return via_header.parse(value[start:end])
-
-    def _vias(self, message: Message, via: Via, flow: Flow) -> tuple[Flow, bytes]:
-        """Where answers go, and the Via lines that they carry (RFC 3261 18.2, RFC 3581)."""
-        lines = []
-        top = True
-        for value in message.values(VIA):
-            if top:
-                top = False
-                spans = split(value)
-                rest = value[spans[0][1] :]
-                stamped = via.stamped(flow.host.encode(), flow.port)
-                lines.append(b"Via: %b%b\r\n" % (stamped, rest))
-            else:
-                lines.append(b"Via: %b\r\n" % value)
-        vias = b"".join(lines)
-        if flow.reliable or via.param(b"rport") is not None:
-            return flow, vias
-        host = via.host.decode("ascii", "replace").strip("[]")
-        if host == flow.host and (via.port or 5060) != flow.port and flow.node == OUTSIDE:
-            # Asked without rport by somebody who is not behind NAT: to the port that it names.
-            return self.shared.flows.udp(flow.listener, flow.host, via.port or 5060), vias
-        return flow, vias
-
-    def _key(self, message: Message, via: Via, flow: Flow, method: bytes) -> bytes:
-        """RFC 3261 17.2.3; without the cookie the rules of RFC 2543 apply."""
-        side = b"%d" % flow.node
-        if via.branch[:7] == _COOKIE and len(via.branch) > 7:
-            port = via.port or 0
-            return b"%b %b %b:%d %b" % (side, via.branch, via.host.lower(), port, method)
-        return b"\0".join(
-            (
-                side,
-                message.uri,
-                message.from_tag,
-                message.call_id,
-                b"%d" % message.cseq,
-                via.host,
-                via.params,
-                method,
-            )
-        )
 
     # -- refusing ------------------------------------------------------------------------------
 
@@ -401,7 +348,7 @@ class Engine:
         if message is None or message.method == b"ACK" or message.status:
             return
         try:
-            reply_flow, vias = self._vias(message, self._top_via(message), flow)
+            reply_flow, vias = way_back(message, top_via(message), flow, self.shared.flows)
         except SipError:
             return  # not even the way back can be read
         self._stateless(message, reply_flow, vias, error.status)

@@ -24,8 +24,9 @@ from sipfront.stack.failover import Failover
 from sipfront.stack.flows import OUTSIDE, Flow
 from sipfront.stack.guard import nonce_of
 from sipfront.stack.layer import Transactions
-from sipfront.stack.notices import Answered, Overload, Rejected
+from sipfront.stack.notices import Answered, Overload
 from sipfront.stack.parting import Parting
+from sipfront.stack.refused import count_refusal
 from sipfront.stack.route import Standing
 from sipfront.stack.timers import UNTIL
 from sipfront.stack.transaction import PROCEEDING, TERMINATED, ClientTx, ServerTx
@@ -246,7 +247,7 @@ class Proxy:
                 self._won(client, server, now)
                 live = []
             if status in _COUNTED:
-                self._count_refusal(server, plan, message, now)
+                count_refusal(shared, server, plan, message, now)
         if plan.leg is not None and request.method == b"BYE":
             self.end(plan.leg)
         best = server.best
@@ -277,39 +278,6 @@ class Proxy:
             return False
         self._shared.count("overflowed")
         return True
-
-    def _count_refusal(self, server: ServerTx, plan: Plan, message: Message, now: float) -> None:
-        """Credentials that a node refused count against their true source and their AOR."""
-        shared = self._shared
-        request = server.request
-        if request is None or plan.trunk:
-            return
-        value = request.value(AUTHORIZATION) or request.value(PROXY_AUTHORIZATION)
-        if value is None:
-            return
-        for hid in (WWW_AUTHENTICATE, PROXY_AUTHENTICATE):
-            for refused in message.values(hid):
-                if b"stale=true" in refused.lower().replace(b" ", b""):
-                    return
-        issuer = shared.nonces.issuer(nonce_of(value), now)
-        if message.status in _CHALLENGES and issuer is None:
-            return  # an old nonce is no wrong password
-        aor = plan.aor.decode("utf-8", "replace")
-        flow = server.flow
-        banned = shared.guard.refused(flow.host, aor, now)
-        shared.count("credentials refused")
-        shared.tell(
-            Rejected(
-                now,
-                flow.host,
-                flow.port,
-                flow.listener.transport.name,
-                f"credentials refused with {message.status}",
-                aor,
-                request.method.decode("ascii", "replace"),
-                banned,
-            )
-        )
 
     def _won(self, client: ClientTx, server: ServerTx, now: float) -> None:
         """The first answer above 100 of a hedged INVITE: the other branch is given up."""

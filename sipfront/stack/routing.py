@@ -14,28 +14,25 @@ from __future__ import annotations
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from sipfront.sip import address
-from sipfront.sip.errors import Malformed
 from sipfront.sip.headers import (
     AUTHORIZATION,
     JOIN,
     PROXY_AUTHORIZATION,
     REPLACES,
     TARGET_DIALOG,
-    TO,
 )
-from sipfront.sip.uri import Uri
 from sipfront.stack.dialog import Leg
 from sipfront.stack.flows import VIA_NAME, Flow
 from sipfront.stack.forward import routed
 from sipfront.stack.guard import nonce_of
 from sipfront.stack.hiding import BINDING, NAMED, PARAM, NodeTarget, OutsideTarget
-from sipfront.stack.plan import Plan, Target
+from sipfront.stack.plan import Plan, Target, dialog_named, restored
 from sipfront.stack.route import NodeState, Standing
 from sipfront.stack.shared import Refusal, Shared
 
 if TYPE_CHECKING:
     from sipfront.sip.message import Message
+    from sipfront.sip.uri import Uri
     from sipfront.stack.bindings import Binding
     from sipfront.stack.settings import Network, Trunk
 
@@ -376,35 +373,3 @@ class Router:
         user = b"%b@" % uri.user if uri.user else b""
         plan.trunk = trunk.name
         plan.targets.append(Target(b"sip:%b%b%b" % (user, host, params), flows[0]))
-
-
-def dialog_named(value: bytes) -> tuple[bytes, bytes, bytes]:
-    """(Call-ID, to-tag, from-tag) of a Replaces, Join or Target-Dialog (RFC 3891, 3911, 4538)."""
-    call_id, _, rest = value.partition(b";")
-    tags: dict[bytes, bytes] = {}
-    for piece in rest.split(b";"):
-        name, _, text = piece.partition(b"=")
-        tags[name.strip().lower()] = text.strip()
-    to_tag = tags.get(b"to-tag", tags.get(b"remote-tag", b""))
-    from_tag = tags.get(b"from-tag", tags.get(b"local-tag", b""))
-    return call_id.strip(), to_tag, from_tag
-
-
-def restored(uri: Uri, host: str, port: int) -> bytes:
-    """The far side's URI again: user and parameters came back, host and port are in the token."""
-    clean = uri.without(b"transport", b"maddr", PARAM)
-    shown = f"[{host}]" if ":" in host else host
-    user = b"%b@" % uri.user if uri.user else b""
-    params = b";" + clean.params if clean.params else b""
-    return b"sip:%b%b:%d%b" % (user, shown.encode(), port, params)
-
-
-def aor_of(message: Message, shared: Shared) -> bytes:
-    """The address-of-record of a REGISTER: its To, our own addresses being the domain."""
-    uri = Uri.parse(address.parse(message.value(TO) or b"").uri)
-    if uri.scheme not in (b"sip", b"sips"):
-        raise Malformed("unsupported scheme in To", 416)
-    user, at, host = uri.key().rpartition(b"@")
-    if host in shared.own_hosts:
-        return b"%b%b%b" % (user, at, shared.domain.lower())
-    return uri.key()

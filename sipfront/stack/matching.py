@@ -1,0 +1,74 @@
+"""Which transaction a message belongs to, and where answers go (RFC 3261 17.2.3, 18.2; RFC 3581)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sipfront.sip import via as via_header
+from sipfront.sip.errors import Garbage
+from sipfront.sip.headers import VIA
+from sipfront.sip.params import split
+from sipfront.stack.flows import OUTSIDE
+
+if TYPE_CHECKING:
+    from sipfront.sip.message import Message
+    from sipfront.sip.via import Via
+    from sipfront.stack.flows import Flow, Flows
+
+#: RFC 3261 8.1.1.7.
+COOKIE = b"z9hG4bK"
+
+
+def top_via(message: Message) -> Via:
+    """The first Via of a request; raises Malformed."""
+    value = message.value(VIA)
+    if value is None:
+        raise Garbage("no Via")
+    start, end = split(value)[0]
+    return via_header.parse(value[start:end])
+
+
+def way_back(message: Message, via: Via, flow: Flow, flows: Flows) -> tuple[Flow, bytes]:
+    """By which flow answers go, and the Via lines that they carry.
+
+    ``received`` and ``rport`` are ours to set; preset ones are overwritten.
+    """
+    lines = []
+    top = True
+    for value in message.values(VIA):
+        if top:
+            top = False
+            rest = value[split(value)[0][1] :]
+            lines.append(b"Via: %b%b\r\n" % (via.stamped(flow.host.encode(), flow.port), rest))
+        else:
+            lines.append(b"Via: %b\r\n" % value)
+    vias = b"".join(lines)
+    if flow.reliable or via.param(b"rport") is not None:
+        return flow, vias
+    host = via.host.decode("ascii", "replace").strip("[]")
+    if host == flow.host and (via.port or 5060) != flow.port and flow.node == OUTSIDE:
+        # Asked without rport by somebody who is not behind NAT: to the port that it names.
+        return flows.udp(flow.listener, flow.host, via.port or 5060), vias
+    return flow, vias
+
+
+def server_key(message: Message, via: Via, flow: Flow, method: bytes) -> bytes:
+    """The key of a server transaction; without the cookie the rules of RFC 2543 apply.
+
+    The side is a part of it: nobody outside can hit a transaction of a node.
+    """
+    side = b"%d" % flow.node
+    if via.branch[:7] == COOKIE and len(via.branch) > 7:
+        return b"%b %b %b:%d %b" % (side, via.branch, via.host.lower(), via.port or 0, method)
+    return b"\0".join(
+        (
+            side,
+            message.uri,
+            message.from_tag,
+            message.call_id,
+            b"%d" % message.cseq,
+            via.host,
+            via.params,
+            method,
+        )
+    )
