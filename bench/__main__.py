@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from pathlib import Path
 
 from bench import faults, spaces
 from bench.lab import WIRINGS
@@ -25,6 +26,7 @@ def main() -> int:
     verb.add_argument("--no-icmp", action="store_true", help="the nodes' hosts send no ICMP")
     verb.add_argument("--loss", type=float, default=0.05, help="share of packets lost each way")
     verb.add_argument("--against", choices=("kamailio",), help="the same runs with another proxy")
+    verb.add_argument("--keep", type=Path, help="a folder for packets and logs")
     verb.add_argument("--json", action="store_true", help="print JSON")
     arguments = parser.parse_args()
     return _faults(arguments)
@@ -45,6 +47,7 @@ def _faults(arguments: argparse.Namespace) -> int:
             or ("lossy" if lossy else "namespaces" if arguments.no_icmp else "loopback"),
             icmp=not arguments.no_icmp,
             loss=arguments.loss,
+            keep=arguments.keep,
         )
         for against in ["", arguments.against] if arguments.against else [""]:
             chosen = faults.against(plan, against)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from probes.sipp.outcome import Stats
+    from tests.lab.capture import Packet
 
 FAULTS = ("kill", "freeze", "stun", "switchover", "restart", "front", "loss", "none")
 #: An idle front needs a moment to know what its nodes usually do.
@@ -52,6 +53,7 @@ class Plan:
     wiring: str = "loopback"
     icmp: bool = True
     loss: float = 0.05  #: of each packet, each way, in the lossy wiring
+    keep: Path | None = None  #: where packets and logs are left
     against: str = ""  #: "kamailio": run it in the front's place
 
     @property
@@ -109,6 +111,8 @@ async def _load(
         report.relay = lab.relay.do("loss 0")
     await _explain(lab, report)
     packets = lab.packets()
+    if plan.keep is not None:
+        keep(plan.keep, lab, packets)
     ladder = Ladder(packets, {lab.address, lab.inside.split(":")[0]}, lab.addresses)
     report.first_packet_at = ladder.first_to(active, report.fault_at)
     ladder.judge(report)
@@ -170,6 +174,18 @@ async def _explain(lab: Lab, report: Report) -> None:
 def answered(records: list[str]) -> int:
     """How many of a node's call records are of answered calls between two parties."""
     return sum(1 for row in csv.reader(records) if len(row) > 14 and row[14] == "ANSWERED")
+
+
+def keep(folder: Path, lab: Lab, packets: list[Packet]) -> None:
+    """Leave what a human needs to understand a run."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "packets.txt").open("w") as out:
+        for packet in packets:
+            out.write(f"#### {packet}\n{packet.data.decode(errors='replace')}\n")
+    (folder / "ladder.txt").write_text("".join(f"{packet}\n" for packet in packets))
+    (folder / "front.log").write_text(lab.front.log_end(1_000_000))
+    for node in lab.nodes:
+        (folder / f"{node.name}.log").write_text(node.log_end(1_000_000))
 
 
 def against(plan: Plan, other: str) -> Plan:

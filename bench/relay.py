@@ -20,9 +20,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bench.spaces import Namespace
+if TYPE_CHECKING:
+    from bench.spaces import Namespace
+
 
 ETH_P_ALL = 0x0003
 SOL_PACKET, PACKET_VNET_HDR = 263, 15

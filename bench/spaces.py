@@ -14,8 +14,10 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Coroutine
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
 
 T = TypeVar("T")
 CLONE_NEWNET = 0x40000000
