@@ -51,14 +51,12 @@ class Bindings:
         """The binding that a token names."""
         return self._names.get(name)
 
-    def room(self, aor: bytes, name: bytes) -> bool:
+    def room(self, name: bytes) -> bool:
         """Whether a binding with this name may be added."""
-        if name in self._names:
-            return True
-        return len(self._names) < self.limit and len(self._aors.get(aor, ())) < self.per_aor
+        return name in self._names or len(self._names) < self.limit
 
     def put(self, binding: Binding) -> None:
-        """Add or replace."""
+        """Add or replace; an AOR that has too many loses the one that would end first."""
         old = self._names.get(binding.name)
         if old is not None:
             self.remove(old)
@@ -73,6 +71,8 @@ class Bindings:
                 self._users.setdefault(user, []).append(binding.aor)
         else:
             held.append(binding)
+            if len(held) > self.per_aor:
+                self.remove(min(held[:-1], key=lambda old: old.expires))
 
     def remove(self, binding: Binding) -> None:
         """Forget one."""

@@ -65,9 +65,9 @@ class Registrar:
         if registration.star and (registration.entries or message.value(EXPIRES) != b"0"):
             raise Malformed("Contact * needs Expires 0 and no other Contact")  # RFC 3261 10.3
         for binding, _, _, _ in registration.entries:
-            if not self._bindings.room(aor, binding.name):
+            if not self._bindings.room(binding.name):
                 self.full += 1
-                raise Malformed("Too many contacts", 403)
+                raise Malformed("Too many bindings", 503)
         self._number(registration, now)
         return registration
 
@@ -165,6 +165,12 @@ class Registrar:
             self._bindings.put(binding)
             made += 1
             lines.append(b"<%b>%b" % (binding.contact, found[0]))
+        if made:
+            # The list is complete (RFC 3261 10.3 step 8): what the node dropped, we drop.
+            for old in self._bindings.of(registration.aor, 0.0):
+                if old.name not in granted:
+                    self._bindings.remove(old)
+                    removed += 1
         if not own and not registration.star:  # a query: what came over this flow is its own
             for name, (params, _) in granted.items():
                 held = self._bindings.get(name)

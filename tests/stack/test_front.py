@@ -231,3 +231,41 @@ def test_a_refused_request_is_moved_at_the_decision() -> None:
     )
     assert ok.flow is phone
     assert ok.message.status == 200
+
+
+def test_what_the_node_dropped_is_dropped_here() -> None:
+    """The list in a 200 is complete; a phone that came back from another port is one phone."""
+    world = World()
+    phone = world.phone("198.51.100.7", 40001)
+    register(world, phone, "sip:1001@192.168.1.5:5060")
+    assert len(world.engine.shared.bindings) == 1
+    moved = world.phone("198.51.100.7", 40002)
+    world.now += 1
+    register(world, moved, "sip:1001@192.168.1.5:5070")  # the node lists only the new one
+    (binding,) = list(world.engine.shared.bindings)
+    assert binding.contact == b"sip:1001@192.168.1.5:5070"
+
+
+def test_an_aor_has_so_many_phones_at_most() -> None:
+    """The one that would end first makes room; nobody is refused for it."""
+    world = World()
+    listed: list[str] = []
+    for number in range(12):
+        phone = world.phone("198.51.100.7", 40000 + number)
+        (sent,) = world.hear(
+            phone,
+            request(
+                "REGISTER",
+                "sip:example.com",
+                branch=f"m{number}",
+                to="<sip:1001@example.com>",
+                call_id=f"m{number}",
+                contact=f"<sip:1001@192.168.1.5:{5000 + number}>;expires={300 + number}",
+            ),
+        )
+        listed.append((sent.message.value(h.CONTACT) or b"").decode())
+        extra = "\n".join(f"Contact: {value}" for value in listed)
+        (back,) = world.hear(sent.flow, answer(sent, 200, tag="n", extra=extra))
+        assert len(back.message.values(h.CONTACT)) == 1, "nobody sees the others"
+    held = world.engine.shared.bindings.of(b"1001@example.com", world.now)
+    assert len(held) == world.engine.shared.settings.limits.contacts_per_aor

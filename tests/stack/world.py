@@ -205,9 +205,9 @@ def answer(
     lines = [f"SIP/2.0 {status} Whatever"]
     for line in message.data.split(b"\r\n\r\n")[0].decode().split("\r\n")[1:]:
         name = line.partition(":")[0].lower()
-        if name in ("via", "from", "call-id", "cseq", "record-route"):
+        if name.strip() in ("via", "v", "from", "f", "call-id", "i", "cseq", "record-route"):
             lines.append(line)
-        elif name == "to":
+        elif name.strip() in ("to", "t"):
             lines.append(line + (f";tag={tag}" if tag and ";tag=" not in line else ""))
     if contact:
         lines.append(f"Contact: {contact}")
