@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.lab.conftest import Phones
 from tests.lab.scenes import answered, hear, over, talk
 
@@ -83,9 +81,6 @@ async def test_attended_transfer(phones: Phones) -> None:
     await over(first, second)
 
 
-@pytest.mark.xfail(
-    reason="an INVITE of one node with a Replaces for the other's dialog", strict=True
-)
 async def test_attended_transfer_with_one_call_on_each_node(phones: Phones) -> None:
     one = await phones.registered("1001")
     other = await phones.registered("1002")
