@@ -9,11 +9,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sipfront.sip.errors import Malformed
-from sipfront.sip.headers import EVENT, FROM, RECORD_ROUTE, REFER_TO, TO
+from sipfront.sip.headers import (
+    AUTHORIZATION,
+    EVENT,
+    FROM,
+    PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION,
+    RECORD_ROUTE,
+    REFER_TO,
+    TO,
+    WWW_AUTHENTICATE,
+)
 from sipfront.sip.uri import Uri
 from sipfront.stack import forward
 from sipfront.stack.dialog import Leg
 from sipfront.stack.forward import contact_uri, reversed_routes
+from sipfront.stack.guard import nonce_of
 from sipfront.stack.hiding import PARAM, literal
 from sipfront.stack.routing import DIALOG_METHODS
 
@@ -228,6 +239,8 @@ class Builder:
         if plan.to_node:
             if shared.mask.needed(message):
                 shared.mask.edits(message, edits)
+            if message.status in (401, 407):
+                self._stale(client, request, message, now, edits)
             if plan.registration is not None:
                 shared.registrar.back(message, request, edits)
                 if 200 <= message.status < 300:
@@ -259,6 +272,23 @@ class Builder:
         if message.to_tag and 100 < message.status < 300 and hide is not None:
             self._learn(client, server, request, plan, message, hide)
         return data
+
+    def _stale(
+        self, client: ClientTx, request: Message, message: Message, now: float, edits: list[Edit]
+    ) -> None:
+        """Credentials for another node's nonce are not wrong, they are stale (RFC 7616 3.3): the
+        phone answers the new challenge by itself and does not ask its user for a password."""
+        given = request.value(AUTHORIZATION) or request.value(PROXY_AUTHORIZATION)
+        if given is None:
+            return
+        issuer = self._shared.nonces.issuer(nonce_of(given), now)
+        if issuer is None or issuer == client.node:
+            return
+        for field in message.fields:
+            if field[0] in (WWW_AUTHENTICATE, PROXY_AUTHENTICATE):
+                value = message.data[field[2] : field[3]]
+                if b"stale" not in value.lower():
+                    edits.append((field[3], field[3], b", stale=true"))
 
     def _restore(self, message: Message, request: Message, edits: list[Edit]) -> None:
         """A node gets its own From and To back as it wrote them."""

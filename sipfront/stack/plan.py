@@ -53,6 +53,7 @@ class Plan:
         "overflowed",
         "registration",
         "routes",
+        "spare",
         "targets",
         "to_node",
         "trunk",
@@ -66,6 +67,8 @@ class Plan:
         self.uri = b""
         self.routes = b""
         self.targets: list[Target] = []
+        #: the next ways to a trunk, when the first one fails (RFC 3263 4.3)
+        self.spare: list[Target] = []
         self.extra = b""
         self.trunk = ""
         self.local = False

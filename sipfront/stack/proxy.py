@@ -250,6 +250,8 @@ class Proxy:
                 count_refusal(shared, server, plan, message, now)
         if plan.leg is not None and request.method == b"BYE":
             self.end(plan.leg)
+        if status == 503 and self._spare(server, plan, now):
+            return
         best = server.best
         if best is None or _rank(status) < _rank(best[1].status):
             server.best = best = (client, message)
@@ -329,6 +331,8 @@ class Proxy:
             return
         best = server.best
         plan = server.plan
+        if plan is not None and self._spare(server, plan, now):
+            return
         if best is not None and plan is not None:
             data = self._builder.back(best[0], server, plan, best[1], now)
             self.layer.answer(server, data, best[1].status, now)
@@ -337,6 +341,14 @@ class Proxy:
             self.refuse(server, status, now)
         else:
             self.layer.close_server(server)  # RFC 4320 4.2: no 408 for a non-INVITE
+
+    def _spare(self, server: ServerTx, plan: Plan, now: float) -> bool:
+        """The next way to a trunk whose last one failed (RFC 3263 4.3)."""
+        if not plan.spare or server.cancelled:
+            return False
+        self._shared.count("next way to a trunk")
+        self.out(server, plan, plan.spare.pop(0), now)
+        return True
 
     def unanswered(self, client: ClientTx, now: float) -> None:
         """A request was sent again."""

@@ -293,6 +293,9 @@ class Router:
             if not out.open:
                 out = shared.flows.find(out.listener.index, out.host, out.port) or out
             if not out.open:
+                if message.method == b"BYE":  # the call is over for both, heard or not
+                    shared.legs.remove(leg)
+                    raise Refusal(200, "bye to a flow that is gone")
                 raise Refusal(480, "flow gone")
             target, routes = routed(leg.outside_target or uri.raw, leg.outside_routes)
             plan.targets.append(Target(target, out, None, routes))
@@ -372,4 +375,6 @@ class Router:
         params = b";" + clean.params if clean.params else b""
         user = b"%b@" % uri.user if uri.user else b""
         plan.trunk = trunk.name
-        plan.targets.append(Target(b"sip:%b%b%b" % (user, host, params), flows[0]))
+        target = b"sip:%b%b%b" % (user, host, params)
+        plan.targets.append(Target(target, flows[0]))
+        plan.spare = [Target(target, flow) for flow in flows[1:]]

@@ -269,3 +269,54 @@ def test_an_aor_has_so_many_phones_at_most() -> None:
         assert len(back.message.values(h.CONTACT)) == 1, "nobody sees the others"
     held = world.engine.shared.bindings.of(b"1001@example.com", world.now)
     assert len(held) == world.engine.shared.settings.limits.contacts_per_aor
+
+
+def test_credentials_of_the_other_node_are_stale_not_wrong() -> None:
+    """The phone answers the new challenge without asking its user."""
+    world = World()
+    phone = world.phone()
+    (first,) = world.hear(phone, request("INVITE", "sip:600@example.com"))
+    challenge = 'Digest realm="example.com",nonce="from-a",algorithm=MD5'
+    world.hear(first.flow, answer(first, 401, tag="x", extra=f"WWW-Authenticate: {challenge}"))
+    world.route(1, (NodeState.DOWN, NodeState.UP))
+    credentials = 'Digest username="1001",realm="example.com",nonce="from-a",uri="x",response="y"'
+    (second,) = world.hear(
+        phone,
+        request(
+            "INVITE",
+            "sip:600@example.com",
+            branch="b2",
+            cseq=2,
+            extra=f"Authorization: {credentials}",
+        ),
+    )
+    assert second.to == NODE_B
+    fresh = challenge.replace("from-a", "from-b")
+    out = world.hear(second.flow, answer(second, 401, tag="y", extra=f"WWW-Authenticate: {fresh}"))
+    (back,) = [item for item in out if item.flow is phone]
+    assert back.message.value(h.WWW_AUTHENTICATE) == f"{fresh}, stale=true".encode()
+    assert not world.engine.shared.guard.banned(phone.host, world.now)
+
+
+def test_the_next_way_to_a_trunk() -> None:
+    """The first of two SRV targets says 503: the second is asked."""
+    world = World()
+    second = world.flows.udp(world.udp, "203.0.113.6", 5060)
+    world.engine.trunk_resolved("carrier", (world.carrier, second), world.now)
+    text = request(
+        "INVITE",
+        f"sip:0123@{INSIDE}:5062",
+        via=f"{NODE_A}:5060",
+        sender=f"<sip:1002@{NODE_A}>;tag=n",
+        contact=f"<sip:1002@{NODE_A}>",
+        extra="X-Sipfront-Trunk: carrier",
+    )
+    (invite,) = world.hear(world.nodes[0], text)
+    assert invite.to == "203.0.113.5"
+    assert "X-Sipfront" not in invite.text
+    ack, again = world.hear(world.carrier, answer(invite, 503, tag="t"))
+    assert ack.message.method == b"ACK"
+    assert again.to == "203.0.113.6"
+    (ok,) = world.hear(second, answer(again, 200, tag="u", contact="<sip:0123@203.0.113.6>"))
+    assert ok.flow is world.nodes[0]
+    assert ok.message.status == 200
