@@ -94,6 +94,7 @@ class Stage:
             # Here roles change for fun; in production they are kept from swinging.
             "failover": {"hold_down": "0s", "max_per_hour": 1000},
             "keys": str(self.folder / "keys"),
+            "store": f"sqlite://{self.folder / 'state.db'}",
             "admin": {"listen": self.admin, "token_file": str(self.folder / "token")},
         }
         file = self.folder / "sipfront.yaml"
