@@ -102,9 +102,9 @@ class Failover:
             shared.count("hedged")
 
     def suspect(self, link: Link, now: float) -> None:
-        """A node became suspect: hedge the INVITEs that it has not answered at all."""
+        """A node became suspect: hedge the INVITEs that it has not answered, or only with 100."""
         for client in list(link.pending.values()):
-            if client.server is not None and client.invite and client.status == 0:
+            if client.server is not None and client.invite:
                 self.hedge(client.server, link.node, now)
 
     def spoke(self, now: float) -> None:

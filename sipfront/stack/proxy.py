@@ -1,7 +1,6 @@
 """The proxy core (RFC 3261 section 16): branches, and the one answer that is made of theirs.
 
-A plan becomes branches; their answers become one.  What is special to a pair of nodes stands in
-:mod:`sipfront.stack.failover` and :mod:`sipfront.stack.aftermath`.
+What is special to a pair stands in :mod:`sipfront.stack.failover` and in ``aftermath``.
 """
 
 from __future__ import annotations

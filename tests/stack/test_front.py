@@ -320,3 +320,21 @@ def test_the_next_way_to_a_trunk() -> None:
     (ok,) = world.hear(second, answer(again, 200, tag="u", contact="<sip:0123@203.0.113.6>"))
     assert ok.flow is world.nodes[0]
     assert ok.message.status == 200
+
+
+def test_a_call_that_got_only_100_is_hedged_too() -> None:
+    """The node said Trying and froze: the caller does not wait for the decision."""
+    world = World()
+    phone = world.phone()
+    for probe in range(5):
+        world.engine.probe(0, probe, world.now)
+        (sent,) = world.out()
+        world.now += 0.001
+        world.hear(sent.flow, answer(sent, 200, tag="x"))
+    (first,) = world.hear(phone, request("INVITE", "sip:600@example.com"))
+    world.hear(first.flow, answer(first, 100))
+    assert world.wait(0.3) == [] or all(item.to == phone.host for item in world.out())
+    world.hear(phone, request("INVITE", "sip:601@example.com", branch="b2", call_id="c2"))
+    sent = world.wait(0.2)
+    hedged = {item.message.call_id for item in sent if item.to == NODE_B}
+    assert hedged == {b"c1", b"c2"}
