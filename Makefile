@@ -1,4 +1,4 @@
-# make run    install, compile, start the front            make test   everything that proves it
+# make run    install, compile, show what it does (demo)   make test   everything that proves it
 # make lint   ruff and mypy    make lab   prepare the real peers    make bench   benchmarks
 # make soak   the lab at full length                       make clean  as after the clone
 PYTHON ?= python3
@@ -39,7 +39,7 @@ build/compiled/.made: $(VENV)/.dependencies $(SOURCES)
 	@touch $@
 
 run: $(VENV)/.installed
-	$(BIN)/sipfront run config/sipfront.yaml
+	$(BIN)/sipfront demo
 
 test: $(VENV)/.dependencies
 	@PYTHON=$(PYTHON) .ci/prepare test

@@ -138,14 +138,14 @@ async def test_our_offer_is_acknowledged_and_a_481_to_it_is_the_end(
     callee: Callee, peer: Peer
 ) -> None:
     leg, _ = await established(callee, peer)
-    offering: asyncio.Task[Message | None] = asyncio.ensure_future(leg.offer(b"v=0"))  # type: ignore[assignment]
+    offering: asyncio.Task[Message | None] = asyncio.ensure_future(leg.offer(b"v=0"))
     invite = await peer.hear(b"INVITE")
     peer.answer(invite, 200, body=b"v=1")
     ack = await peer.hear(b"ACK")
     assert ack.cseq == invite.cseq
     assert (await offering) is not None
     assert leg.remote_sdp == b"v=1"
-    offering = asyncio.ensure_future(leg.offer(b"v=0"))  # type: ignore[assignment]
+    offering = asyncio.ensure_future(leg.offer(b"v=0"))
     peer.answer(await peer.hear(b"INVITE"), 481)
     await offering
     assert leg.ended.is_set()

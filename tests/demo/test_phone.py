@@ -19,7 +19,7 @@ async def test_it_registers_and_unregisters(world: World) -> None:
     assert phone.granted == 300
     assert world.node.registrar.count(0.0) == 1
     assert await phone.register(0) == 200
-    assert not phone.registered
+    assert phone.granted == 0
     assert world.node.registrar.count(0.0) == 0
 
 
