@@ -4,9 +4,10 @@ Two ways lead to DOWN, and any word of the node ends either:
 
 *Refusals.*  A refusal starts a quick burst (``quick`` apart).  Four refusals, or one and then
 seven unanswered sends (ICMP is rate-limited between hosts), and the process is gone for certain.
-What is heard within :data:`IN_FLIGHT` of the first refusal may have been sent before the process
-died and waited in our socket behind the error, so only what is heard later counts against it, or
-an answer to a probe that was itself sent after the refusal.
+What is heard within :data:`IN_FLIGHT` of the first refusal, or within the time that this node
+takes to answer, may have been sent before the process died and waited in our socket behind the
+error.  So only what is heard later counts against it, or an answer to a probe that was itself sent
+after the refusal, however soon it comes.
 
 *Silence.*  It begins with the first send, probe or real request, that nothing followed.  When it
 is older than this node ever takes, probes go out ``spacing`` apart, with a stray BYE among them
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from sipfront.control.settings import Settings
 
 NEVER: Final = float("-inf")
-#: how long a datagram sent before a node's death may lie behind the error that tells of it
+#: how long a datagram sent before a node's death may lie behind the error that tells of it, at least
 IN_FLIGHT: Final = 0.01
 #: refusals closer together than this are one: a dozen requests in one packet burst prove no more
 APART: Final = 0.008
@@ -112,7 +113,7 @@ class Watch:
             if self.certain or self.count(at) >= 2:
                 self.ring.add(Spoke(self.index, at))
             self.calm()
-        if self.refused_at is not None and at > self.refused_at + IN_FLIGHT:
+        if self.refused_at is not None and at > self.refused_at + max(IN_FLIGHT, self.pace.quick):
             self._veto(at)
 
     def answered(self, ev: Answered) -> None:
