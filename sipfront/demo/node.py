@@ -18,14 +18,13 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
-from sipfront.demo import wire
+from sipfront.demo import tones, wire
 from sipfront.demo.agent import Agent
 from sipfront.demo.bridge import bridge
 from sipfront.demo.call import Incoming
 from sipfront.demo.calling import Outgoing
 from sipfront.demo.registrar import Denied, Doorman, Registrar
 from sipfront.demo.rtp import Audio, Metronome
-from sipfront.demo.tones import MILLIWATT
 from sipfront.runtime import clock
 from sipfront.runtime.app import new_loop
 from sipfront.sip.errors import SipError
@@ -78,6 +77,7 @@ class DemoNode:
 
     async def open(self) -> None:
         """Start."""
+        tones.frames(tones.MILLIWATT)  # made once, and not while somebody waits for an answer
         await self.agent.open()
 
     def kill(self) -> None:
@@ -168,7 +168,7 @@ class DemoNode:
 
     async def _feature(self, leg: Incoming, number: str) -> None:
         """Echo, tone, or echo after ringing."""
-        tone = MILLIWATT if number == TONE else 0
+        tone = tones.MILLIWATT if number == TONE else 0
         audio = Audio(self._metronome, self.agent.listener.bound[0], tone, echo=not tone)
         await audio.open()
         try:

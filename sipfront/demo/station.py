@@ -12,7 +12,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sipfront.demo import wire
+from sipfront.demo import tones, wire
 from sipfront.demo.agent import Agent
 from sipfront.demo.call import Incoming
 from sipfront.demo.calling import Outgoing
@@ -98,6 +98,7 @@ class Station:
 
     async def open(self) -> None:
         """Bind its socket."""
+        tones.frames(self.tone)  # made once, and not in the middle of a call
         await self.agent.open()
 
     async def close(self) -> None:
