@@ -14,6 +14,7 @@ which the interpreter writes without a loop.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import blake2b
 from hmac import compare_digest
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -206,6 +207,7 @@ def _unpack(data: bytes) -> tuple[str, int, bytes]:
     return host, int.from_bytes(data[1 + size : 3 + size], "big"), data[3 + size :]
 
 
+@lru_cache(maxsize=4096)
 def literal(host: bytes) -> str | None:
     """The text of an address literal as it stands in a URI (brackets removed), None for a name."""
     text = host.decode("ascii", "replace")
