@@ -43,8 +43,6 @@ def configuration(folder: Path, **changes: Any) -> dict[str, Any]:
         "nodes": [{"name": name, "uri": f"sip:{address}:5060"} for name, address in NODES.items()],
         "trunks": [{"name": "carrier", "uri": f"sip:{CARRIER}:5060", "sources": [f"{CARRIER}/32"]}],
         "keys": str(folder / "keys"),
-        "store": f"sqlite://{folder}/state.db",
-        "store": f"sqlite://{folder / 'state.db'}",
         "store": f"sqlite://{folder / 'state.db'}",
         "admin": {"listen": f"http://{ADMIN}", "token_file": str(folder / "token")},
     }
