@@ -156,6 +156,11 @@ class Aftermath:
             self._proxy.layer.open_client(client, now)
             shared.count("dialogs ended for a node")
         shared.legs.ended_by_us(leg)
+        self.owe(leg)
+
+    def owe(self, leg: Leg) -> None:
+        """A call ended while its node is away: the node is told when it returns, so that it ends
+        the other leg as well."""
         owed = self._owed[leg.owner]
         if leg.kind == b"INVITE" and leg.inside_target and len(owed) < MAX_OWED:
             owed[leg.key] = leg

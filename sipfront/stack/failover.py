@@ -182,6 +182,7 @@ class Failover:
         if request.method == b"BYE":
             self._proxy.refuse(server, 200, now)
             if plan.leg is not None:
+                self._proxy.aftermath.owe(plan.leg)
                 self._proxy.end(plan.leg)
         elif request.method in (b"INVITE", b"UPDATE"):
             self._proxy.refuse(server, 500, now, b"Retry-After: 4\r\n")

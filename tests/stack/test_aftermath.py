@@ -168,3 +168,20 @@ def test_a_subscription_is_renewed() -> None:
     assert notify.message.value(h.SUBSCRIPTION_STATE) == b"terminated;reason=deactivated"
     assert notify.message.value(h.EVENT) == b"dialog"
     assert NODE_A not in notify.text
+
+
+def test_a_hang_up_while_the_node_is_frozen_reaches_it_later() -> None:
+    """The phone has its 200 at once; the node hears of it when it wakes up."""
+    world = World()
+    phone = world.phone()
+    (invite,) = world.hear(phone, request("INVITE", "sip:1002@example.com"))
+    (ok,) = world.hear(invite.flow, answer(invite, 200, tag="n", contact=f"<sip:x@{NODE_A}>"))
+    target = (ok.message.value(h.CONTACT) or b"").decode().strip("<>")
+    world.route(1, DOWN, (Standing.DRAINING, Standing.ACTIVE))
+    (done,) = world.hear(
+        phone, request("BYE", target, branch="y", to="<sip:1002@example.com>;tag=n", cseq=2)
+    )
+    assert (done.flow, done.message.status) == (phone, 200)
+    world.route(1, (NodeState.UP, NodeState.UP), (Standing.DRAINING, Standing.ACTIVE))
+    (told,) = world.out()
+    assert (told.to, told.message.method, told.message.cseq) == (NODE_A, b"BYE", 3)

@@ -21,7 +21,7 @@ from tests.stack.world import World
 
 FOLDER = Path(__file__).parents[1] / "torture"
 
-#: Where design.md section 4 says otherwise: a host that is neither served nor ours is refused.
+#: Otherwise than the table: a request for a host that is neither served nor ours is refused.
 BY_DESIGN = {"rfc4475/esc02.dat": {403}}
 #: Complete only when the peer goes on writing: a stream waits (the shell has a deadline).
 WAITS = {"rfc4475/clerr.dat", "rfc4475/baddn.dat"}
