@@ -29,6 +29,7 @@ from sipfront.sip.headers import (
     TO,
     VIA,
 )
+from sipfront.sip.params import TOKEN, octets
 
 #: One header field: (id, start of the name, start of the value, end of the value, start of the next).
 Field = tuple[int, int, int, int, int]
@@ -42,11 +43,12 @@ MAX_NUMBER = 2**31 - 1
 MAX_UNSIGNED = 2**32 - 1
 
 _LWS = b" \t\r\n"
-_TOKEN = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.!%*_+`'~"
-_TOKEN_LWS = _TOKEN + _LWS
-#: Octets that no Request-URI has (RFC 3261 25.1): controls, space, and what must be escaped.
-_NOT_URI = bytes(range(33)) + b'"<>\\^`{|}' + bytes(range(127, 256))
-_KNOWN_METHODS = frozenset(
+_TOKEN_LWS = octets(
+    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.!%*_+`'~" + _LWS
+)
+#: What a Request-URI may hold (RFC 3261 25.1): no control, no space, nothing that must be escaped.
+_URI = octets(bytes(octet for octet in range(33, 127) if octet not in b'"<>\\^`{|}'))
+KNOWN_METHODS = frozenset(
     b"INVITE ACK BYE CANCEL REGISTER OPTIONS SUBSCRIBE NOTIFY PUBLISH MESSAGE INFO UPDATE PRACK "
     b"REFER".split()
 )
@@ -106,7 +108,7 @@ class Message:
             return None
         field = self.fields[index]
         value = self.data[field[2] : field[3]]
-        return unfold(value) if b"\n" in value else value
+        return unfold(value) if 10 in value else value  # a line feed: bytes in bytes is slower
 
     def values(self, hid: int) -> list[bytes]:
         """The values of all fields with this id, in order, one a field line."""
@@ -147,7 +149,7 @@ class Message:
 
 def unfold(value: bytes) -> bytes:
     """A folded value on one line (RFC 3261 7.3.1: CRLF and blanks become one space)."""
-    if b"\n" not in value:
+    if 10 not in value:
         return value
     return b" ".join([part.strip(_LWS) for part in value.split(b"\r\n")])
 
@@ -206,7 +208,7 @@ def _start_line(message: Message, line: bytes) -> Malformed | None:
         return None
     method, _, rest = line.partition(b" ")
     uri, _, version = rest.partition(b" ")
-    if not method or method.translate(None, _TOKEN):
+    if method not in KNOWN_METHODS and not method.translate(TOKEN).isdigit():
         raise Garbage("no SIP message")
     message.method = method
     message.uri = uri
@@ -218,7 +220,7 @@ def _start_line(message: Message, line: bytes) -> Malformed | None:
         if b"SIP/" not in line.upper():
             raise Garbage("no SIP message")
         return Malformed("Bad request line")
-    if not uri or len(uri.translate(None, _NOT_URI)) != len(uri):
+    if not uri.translate(_URI).isdigit():
         return Malformed("Bad Request-URI")
     return None
 
@@ -256,7 +258,7 @@ def _locate(message: Message, at: int) -> Malformed | None:
             name = name.rstrip(b" \t").lower()
             hid = IDS.get(name, OTHER)
             if hid == OTHER:
-                if not name or name.translate(None, _TOKEN):
+                if not name.translate(TOKEN).isdigit():
                     fault = fault or Malformed("Bad header name")
                 elif name.startswith(OURS_PREFIX):
                     hid = OURS
@@ -298,14 +300,14 @@ def _identify(message: Message) -> Malformed | None:
     if not number.isdigit() and b"\t" in cseq:
         number, _, method = cseq.replace(b"\t", b" ").partition(b" ")
         method = method.strip()
-    if not number.isdigit() or len(number) > 16 or not method or method.translate(None, _TOKEN):
+    if not number.isdigit() or len(number) > 16 or not method.translate(TOKEN).isdigit():
         return Malformed("Bad CSeq")
     message.cseq = int(number)
     message.cseq_method = method
     if message.cseq > MAX_UNSIGNED:
         return Malformed("CSeq too large")
     if message.method and method != message.method:
-        known = message.method in _KNOWN_METHODS
+        known = message.method in KNOWN_METHODS
         return Malformed("CSeq method differs", 400 if known else 501)
     return None
 
@@ -350,11 +352,10 @@ def tag_of(value: bytes) -> bytes:
             uri = value[left + 1 : right]
             tail = value[right + 1 :]
             if (
-                not display.translate(None, _TOKEN_LWS)
-                and len(uri.translate(None, _NOT_URI)) == len(uri)
+                (not display or display.translate(_TOKEN_LWS).isdigit())
+                and uri.translate(_URI).isdigit()
                 and tail[:5] in (b";tag=", b"")
-                and not tail[5:].translate(None, _TOKEN)
-                and uri
+                and (not tail or tail[5:].translate(TOKEN).isdigit())
             ):
                 return tail[5:]
     tag = address.parse(value).param(b"tag")

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from sipfront.sip.headers import CALL_ID, CSEQ, FROM, TIMESTAMP, TO, VIA
-from sipfront.sip.message import Message
+
+if TYPE_CHECKING:
+    from sipfront.sip.message import Message
 
 #: RFC 3261 section 21 and the registered extensions that a front gives.
 REASONS: dict[int, bytes] = {

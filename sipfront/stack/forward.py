@@ -85,6 +85,7 @@ BETRAYING = (
     ALERT_INFO,
     WARNING,
 )
+_BETRAYS = [hid in BETRAYING for hid in range(COUNT)]
 #: Bodies in which it does too.
 _BETRAYING_BODIES = (
     b"application/simple-message-summary",
@@ -296,7 +297,7 @@ class Mask:
         masked = b""
         own = TO if message.status else FROM
         for field in message.fields:
-            if field[0] not in BETRAYING:
+            if not _BETRAYS[field[0]]:
                 continue
             value = message.data[field[2] : field[3]]
             clean = self.pattern.sub(self.domain, value)
