@@ -24,6 +24,8 @@ LATER = 0.02
 STEPS = (0.0, 0.02, 0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 2.0)
 #: A call that ended so much before its length was ended by somebody else.
 EARLY = 0.3
+#: A second ring so long after the end of the first one is not the move of a ringing call.
+AGAIN = 1.0
 KINDS_OF_CHANGE = ("failover", "switchover", "switch-over", "fail-back", "drain")
 
 
@@ -50,6 +52,7 @@ class Report:
     first_packet_at: float | None = None
     set_ups: list[tuple[float, float]] = field(default_factory=list)  #: (started, set-up time)
     rung_twice: int = 0
+    rung_again: float = 0.0  #: the longest ring of a party that had already answered that call
     rung_both: float = 0.0  #: the longest time that two rings of one call lasted side by side
     hedged_for: float = 0.0  #: the longest time between a hedge and the end of it
     served: dict[str, int] = field(default_factory=dict)  #: records of answered calls by node
@@ -63,7 +66,11 @@ class Report:
     @property
     def usual(self) -> float:
         """The median set-up time before the fault."""
-        before = [took for started, took in self.set_ups if started < self.fault_at - 0.5]
+        before = [
+            took
+            for started, took in self.set_ups
+            if started < self.fault_at - 0.5 or self.fault in ("loss", "none")
+        ]
         return statistics.median(before) if before else 0.0
 
     @property
@@ -140,7 +147,7 @@ class Report:
         if self.rung_twice or self.hedged_for:
             text.append(
                 f"  rung twice {self.rung_twice}, side by side for {1000 * self.rung_both:.0f} ms "
-                f"at most; hedges lasted {1000 * self.hedged_for:.0f} ms at most"
+                f"at most, again after the answer {1000 * self.rung_again:.0f} ms at most; hedges lasted {1000 * self.hedged_for:.0f} ms at most"
             )
         if self.served:
             served = ", ".join(f"{name} {count}" for name, count in self.served.items())
@@ -243,6 +250,9 @@ class Ladder:
                 for other in rings[index + 1 :]:
                     both = min(one[1], other[1]) - max(one[0], other[0])
                     report.rung_both = max(report.rung_both, both)
+                    first, second = sorted((one, other))
+                    if second[0] >= first[1] and second[0] - first[1] > AGAIN:
+                        report.rung_again = max(report.rung_again, second[1] - second[0])
         for caller, given in self.given.items():
             nodes = {node: at for at, node in reversed(given)}
             if len(nodes) < 2:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bench.scenarios import called_that_rings, caller_with_password
 from probes import sipp
 from tests.lab.asterisk import password
 
@@ -15,92 +16,6 @@ if TYPE_CHECKING:
 #: How long after the last call SIPp may take: a BYE that is repeated until it is given up.
 TAIL = 35
 
-_RINGING = """<?xml version="1.0" encoding="UTF-8" ?>
-<!DOCTYPE scenario SYSTEM "sipp.dtd">
-<scenario name="rings">
-  <recv request="INVITE" crlf="true">
-    <action>
-      <ereg regexp="[^ ].*" search_in="hdr" header="CSeq:" assign_to="cseq"/>
-      <ereg regexp="[^ ].*" search_in="hdr" header="Via:" assign_to="via"/>
-      <ereg regexp="[^ ].*" search_in="hdr" header="To:" assign_to="to"/>
-    </action>
-  </recv>
-  <send><![CDATA[
-
-      SIP/2.0 180 Ringing
-      [last_Via:]
-      [last_From:]
-      [last_To:];tag=[pid]SIPpTag01[call_number]
-      [last_Call-ID:]
-      [last_CSeq:]
-      Contact: <sip:[local_ip]:[local_port];transport=[transport]>
-      Content-Length: 0
-
-  ]]></send>
-  <recv request="CANCEL" timeout="@RING@" ontimeout="1"/>
-  <send><![CDATA[
-
-      SIP/2.0 200 OK
-      [last_Via:]
-      [last_From:]
-      [last_To:];tag=[pid]SIPpTag01[call_number]
-      [last_Call-ID:]
-      [last_CSeq:]
-      Content-Length: 0
-
-  ]]></send>
-  <send retrans="500"><![CDATA[
-
-      SIP/2.0 487 Request Terminated
-      Via: [$via]
-      [last_From:]
-      To: [$to];tag=[pid]SIPpTag01[call_number]
-      [last_Call-ID:]
-      CSeq: [$cseq]
-      Content-Length: 0
-
-  ]]></send>
-  <recv request="ACK" next="2"/>
-  <label id="1"/>
-  <send retrans="500"><![CDATA[
-
-      SIP/2.0 200 OK
-      Via: [$via]
-      [last_From:]
-      To: [$to];tag=[pid]SIPpTag01[call_number]
-      [last_Call-ID:]
-      CSeq: [$cseq]
-      Contact: <sip:[local_ip]:[local_port];transport=[transport]>
-      Content-Type: application/sdp
-      Content-Length: [len]
-
-      v=0
-      o=sipp [pid] 1 IN IP[local_ip_type] [local_ip]
-      s=-
-      c=IN IP[media_ip_type] [media_ip]
-      t=0 0
-      m=audio [media_port] RTP/AVP 0
-      a=rtpmap:0 PCMU/8000
-
-  ]]></send>
-  <recv request="ACK"/>
-  <recv request="BYE"/>
-  <send><![CDATA[
-
-      SIP/2.0 200 OK
-      [last_Via:]
-      [last_From:]
-      [last_To:]
-      [last_Call-ID:]
-      [last_CSeq:]
-      Content-Length: 0
-
-  ]]></send>
-  <pause milliseconds="1000" next="2"/>
-  <label id="2"/>
-</scenario>
-"""
-
 
 def sides(plan: Plan, lab: Lab) -> tuple[Agent, Agent]:
     """The called party and the caller."""
@@ -108,13 +23,15 @@ def sides(plan: Plan, lab: Lab) -> tuple[Agent, Agent]:
     called = sipp.server(scen_name="uas", srcaddr=phone, auto_answer=True)
     if plan.ring:
         scenario = lab.folder / "rings.xml"
-        scenario.write_text(_RINGING.replace("@RING@", str(plan.ring)))
+        scenario.write_text(called_that_rings(plan.ring))
         called = called.but(scen_file=scenario)
     caller = sipp.client(scen_name="trunk_uac", srcaddr=carrier, uri_username="1001")
     if plan.target == "trunk":
         called = called.but(srcaddr=carrier)
+        scenario = lab.folder / "caller_with_password.xml"
+        scenario.write_text(caller_with_password())
         caller = sipp.client(
-            scen_name="uac_auth",
+            scen_file=scenario,
             srcaddr=phone,
             uri_username="9100",
             caller="1001",
