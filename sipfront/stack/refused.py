@@ -29,6 +29,8 @@ def count_refusal(
     request = server.request
     if request is None or plan.trunk:
         return
+    if message.status == 404 and request.method != b"REGISTER":
+        return  # a wrong number is no wrong password: an office would be banned for its typing
     value = request.value(AUTHORIZATION) or request.value(PROXY_AUTHORIZATION)
     if value is None:
         return
