@@ -57,6 +57,7 @@ class Act:
     name: str
     at: float = 0.0  #: wall clock
     allowed: float = 0.0  #: seconds
+    before: int = 0  #: calls that were over by then
     timeline: list[tuple[float, str]] = field(default_factory=list)
     calls: int = 0
     longest: float = 0.0
@@ -141,6 +142,7 @@ class Script:
         act = Act(f"kill -9 of {node.name}, the active node", allowed=KILL_DELAY)
         ringing = await self._ringing()
         begun = clock.now()
+        act.before = len(self.load.calls)
         act.at = await node.kill()
         act.note(act.at, f"{node.name} killed, {self._up()} calls up")
         await self._left(act, node)
@@ -157,6 +159,7 @@ class Script:
         act = Act(f"SIGSTOP of {node.name}, the active node", allowed=FREEZE_DELAY)
         ringing = await self._ringing()
         begun = clock.now()
+        act.before = len(self.load.calls)
         act.at = node.freeze()
         act.note(act.at, f"{node.name} frozen, {self._up()} calls up")
         await self._left(act, node)
@@ -172,6 +175,7 @@ class Script:
         node = await self.stage.active()
         act = Act("planned switch-over", allowed=KILL_DELAY)
         begun = clock.now()
+        act.before = len(self.load.calls)
         act.at = clock.wall()
         said = await self.stage.switch_over()
         act.note(clock.wall(), f"asked for it: {said}")
@@ -236,9 +240,13 @@ class Script:
                     act.at + at,
                     f"{call.caller} called {call.number}: {1000 * call.setup:.0f} ms to set up",
                 )
-        ended = [call for call in self.load.begun(begun - 10, begun) if call.dropped]
-        if ended:
-            act.remarks.append(f"{len(ended)} calls that were up were ended (their node was gone)")
+        up = [call for call in self.load.calls[act.before :] if call.began < begun]
+        ended, silent = sum(call.dropped for call in up), sum(call.gap > 0 for call in up)
+        if ended or silent:
+            act.remarks.append(
+                f"of {len(up)} calls that were up {ended} were ended and {silent} fell silent: "
+                "their audio came from the node itself"
+            )
         if ringing is not None:
             call = await ringing
             if call.failed:
