@@ -85,7 +85,7 @@ class Asterisk(Rooted):
         return (
             f"[{number}](phone)\naors = {number}\nauth = {number}\ncallerid = {number} <{number}>\n"
             f"[{number}](phone-auth)\nusername = {number}\npassword = {password(number)}\n"
-            f"[{number}](phone-aor)\n{permanent}"
+            f"[{number}](phone-aor)\nmailboxes = {number}@default\n{permanent}"
         )
 
     # ---- its process -----------------------------------------------------------------------

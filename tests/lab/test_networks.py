@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -11,11 +12,13 @@ from typing import Any
 import pytest
 
 from tests.lab.asterisk import DOMAIN, Asterisk, password
-from tests.lab.conftest import TONES, Pair
+from tests.lab.conftest import TONES, Pair, front_section
 from tests.lab.front import Front, configuration
 from tests.lab.netns import Namespace, Network
 from tests.lab.phones.pjsua import PjsuaPhone
-from tests.lab.scenes import answered, over
+from tests.lab.phones.raw import RawPhone
+from tests.lab.relay import Wire
+from tests.lab.scenes import answered, hear, over
 
 FRONT, NODE_A, NODE_B = "10.99.0.10", "10.99.0.11", "10.99.0.12"
 
@@ -38,6 +41,8 @@ class FarFront(Front):
 class World:
     """A pair and a front in a namespace of their own, and an internet around them."""
 
+    network: Network
+    router: Namespace
     office: Namespace  #: phones at 10.97.1.2, reached as they are
     home: Namespace  #: phones at 10.66.0.2, behind NAT
     node_spaces: tuple[Namespace, Namespace]
@@ -123,7 +128,9 @@ async def world(lab: Path, tmp_path: Path) -> AsyncIterator[World]:
             network.link(nat, "10.66.0.1/24", home, "10.66.0.2/24")
             home.ip("route", "add", "default", "via", "10.66.0.1")
             nat.nat("10.66.0.0/24")
-            yield World(office, home, (spaces[1], spaces[2]), pair, front, tmp_path, stack)
+            yield World(
+                network, router, office, home, (spaces[1], spaces[2]), pair, front, tmp_path, stack
+            )
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
@@ -149,3 +156,58 @@ async def test_kill_with_icmp_dropped(world: World) -> None:
     await call.hears(1004)
     await world.front.until_active("pbx-b", 5)
     await over(call)
+
+
+async def test_a_phone_on_a_bad_line(world: World) -> None:
+    mobile = world.network.namespace("m")
+    async with Wire(world.router, "10.97.3.1", mobile, "10.97.3.2") as wire:
+        mobile.ip("route", "add", "default", "via", "10.97.3.1")
+        here = await world.phone("1001", "10.97.1.2", world.office)
+        away = await world.phone("1003", "10.97.3.2", mobile)
+        wire.faults(loss=0.1, delay=0.02, jitter=0.03)
+        for _ in range(3):
+            for caller, to, callee in ((here, "1003", away), (away, "1001", here)):
+                mark = callee.mark()
+                there = await caller.call(to)
+                met = await callee.incoming(since=mark)
+                await met.answer()
+                await there.confirmed()
+                await met.confirmed()
+                await over(there, met)
+        assert wire.there.lost
+        assert wire.back.lost
+        # And when it is good again, it sounds as it should; a cut of the line is survived.
+        wire.faults()
+        calls = await answered(here, "1003", away)
+        wire.cut()
+        await asyncio.sleep(1)  # the fault itself
+        wire.cut(False)
+        await hear(*calls)
+        await over(*calls)
+        assert (await world.front.status())["active"] == "pbx-a"
+
+
+async def test_a_phone_over_ipv6(lab: Path, pair: Pair, tmp_path: Path) -> None:
+    folder = tmp_path / "front"
+    section = front_section(folder)
+    section["listen"] += ["udp://[::1]:5060", "tcp://[::1]:5060"]
+    front = Front(folder, configuration(folder, front=section))
+    await front.start()
+    try:
+        async with RawPhone("1001", "::1", server=("::1", 5060)) as phone:
+            phone.react = lambda request: (
+                [phone.answer(request, 486, "Busy Here")] if request.method == "INVITE" else []
+            )
+            answer = await phone.register(password("1001"))
+            assert "sip:1001@[::1]:" in answer.header("Contact")
+            async with RawPhone("1002", "127.0.1.9") as other:
+                answer = await other.ask_with(
+                    password("1002"), "INVITE", "sip:1001@example.com", body=other.sdp()
+                )
+                assert answer.status == 486
+            asked = next(message for message in phone.inbox if message.method == "INVITE")
+            assert asked.first_line.startswith("INVITE sip:1001@[::1]:")
+            assert "@[::1]:5060" in asked.header("Contact")
+            assert asked.header("Via").startswith("SIP/2.0/UDP [::1]:5060")
+    finally:
+        await front.stop()

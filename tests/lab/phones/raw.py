@@ -62,6 +62,11 @@ class RawPhone:
         self._news = asyncio.Event()
         self._transport: asyncio.DatagramTransport | None = None
 
+    @property
+    def address(self) -> str:
+        """Where it is, as it stands in a URI."""
+        return f"[{self.ip}]:{self.port}" if ":" in self.ip else f"{self.ip}:{self.port}"
+
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
         self._transport, _ = await loop.create_datagram_endpoint(
@@ -121,7 +126,7 @@ class RawPhone:
         body: str = "",
     ) -> str:
         """Return the text of a request of ours, with a Contact and whatever is asked for."""
-        me = f"{self.ip}:{self.port}"
+        me = self.address
         mark = os.urandom(6).hex()
         lines = [
             f"{method} {uri} SIP/2.0",
@@ -140,8 +145,9 @@ class RawPhone:
 
     def sdp(self, port: int = 9000) -> str:
         """Return an offer of one audio stream at our address."""
+        kind = "IP6" if ":" in self.ip else "IP4"
         return (
-            f"v=0\r\no=- 1 1 IN IP4 {self.ip}\r\ns=-\r\nc=IN IP4 {self.ip}\r\nt=0 0\r\n"
+            f"v=0\r\no=- 1 1 IN {kind} {self.ip}\r\ns=-\r\nc=IN {kind} {self.ip}\r\nt=0 0\r\n"
             f"m=audio {port} RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n"
         )
 
