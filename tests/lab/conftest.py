@@ -212,6 +212,9 @@ async def front(pair: Pair, tmp_path: Path, capture: Capture) -> AsyncIterator[F
     finally:
         await front.stop()
     capture.stop()
+    log = front.log_end(100_000).splitlines()
+    wrong = [line for line in log if " error " in line or line.startswith("Traceback")]
+    assert not wrong, "\n".join(wrong[:20])
     found = leaks(capture.packets, [phone / "log" for phone in folders(tmp_path)])
     assert not found, "\n".join(found[:20])
 

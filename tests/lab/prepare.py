@@ -90,8 +90,11 @@ def remove(folder: Path) -> None:
 
 
 @contextmanager
-def alone(lab: Path) -> Iterator[None]:
-    """Hold the lab's lock: two preparations at once would ruin each other."""
+def alone(lab: Path) -> Iterator[int]:
+    """Hold the lab's lock: two preparations at once would ruin each other.
+
+    Gives the lock's descriptor: a program that gets it holds the lock too, even when we are killed.
+    """
     lab.mkdir(parents=True, exist_ok=True)
     with (lab / "lock").open("w") as lock:
         try:
@@ -99,7 +102,7 @@ def alone(lab: Path) -> Iterator[None]:
         except BlockingIOError:
             say("another preparation of this lab is running; waiting for it")
             fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+        yield lock.fileno()
 
 
 _held: dict[int, object] = {}
@@ -202,7 +205,7 @@ def proxies() -> dict[str, str]:
     return found
 
 
-def make_chroot(lab: Path) -> None:
+def make_chroot(lab: Path, lock: int) -> None:
     """Make the chroot beside its final place and move it there when it is whole."""
     if os.geteuid() != 0:
         raise Lacking("the Asterisk chroot is missing and only root may make it")
@@ -219,7 +222,13 @@ def make_chroot(lab: Path) -> None:
         say(f"making a {SUITE} chroot with {' and '.join(PACKAGES)} (a minute or two, 600 MB)")
         with log.open("w") as out:
             done = subprocess.run(
-                command, env=environment, stdout=out, stderr=subprocess.STDOUT, check=False
+                command,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                pass_fds=(lock,),
+                check=False,
             )
         if done.returncode == 0:
             break
@@ -257,13 +266,16 @@ def main() -> int:
     lab = lab_folder()
     started = time.monotonic()
     try:
-        with alone(lab):
+        with alone(lab) as lock:
             install_tools()
             if not ready(lab):
-                make_chroot(lab)
+                make_chroot(lab, lock)
     except Lacking as lack:
         print(f"lab: not ready: {lack}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("lab: interrupted; the next run goes on with what is there", file=sys.stderr)
+        return 130
     made = stamp(lab)
     what = ", ".join(f"{name} {made.get(name, '?')}" for name in PACKAGES)
     say(f"ready in {lab} ({what}; {time.monotonic() - started:.0f} s)")
