@@ -11,6 +11,7 @@ from sipfront.cli.errors import Usage
 if TYPE_CHECKING:
     import argparse
 
+FAULTS = ("kill", "freeze", "switchover", "front")
 ABOUT = """\
 Start a front, two small PBXs, six phones and a trunk on this machine's loopback, with calls
 running, and let yourself kill, freeze, slow and revive the PBXs and watch what happens and why.
@@ -26,7 +27,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     """The options."""
     parser.add_argument("--script", action="store_true", help="play the faults once and judge")
     parser.add_argument(
-        "--faults", default="kill,freeze,switchover", metavar="LIST", help="which, in which order"
+        "--faults", default=",".join(FAULTS), metavar="LIST", help="which, in which order"
     )
     parser.add_argument("--rate", type=float, default=8.0, help="calls a second (default: 8)")
     parser.add_argument(
@@ -45,8 +46,8 @@ def run(args: argparse.Namespace) -> int:
     if args.network is not None and not _is_loopback(args.network):
         raise Usage(f"--network {args.network}: three octets of loopback, such as 127.0.7")
     faults = args.faults.split(",")
-    if unknown := set(faults) - {"kill", "freeze", "switchover"}:
-        raise Usage(f"--faults {', '.join(sorted(unknown))}: there are kill, freeze, switchover")
+    if unknown := set(faults) - set(FAULTS):
+        raise Usage(f"--faults {', '.join(sorted(unknown))}: there are {', '.join(FAULTS)}")
     if args.folder is not None:
         args.folder.mkdir(parents=True, exist_ok=True)
     from sipfront.demo.show import show

@@ -32,7 +32,6 @@ def show(
     plant: str | None = None,
     folder: Path | None = None,
     faults: Sequence[str] = FAULTS,
-    haste: float = 1.0,
     say: Callable[[str], None] | None = None,
 ) -> int:
     """Run the demonstration; the exit code.
@@ -43,7 +42,7 @@ def show(
     show_ = _Show(rate, network, plant, folder, say or _print)
     with asyncio.Runner(loop_factory=new_loop()) as runner:
         try:
-            return runner.run(show_.script(faults, haste) if script else show_.live())
+            return runner.run(show_.script(faults) if script else show_.live())
         except asyncio.CancelledError:
             return FAILED
         except (ProcessError, OSError) as error:
@@ -63,10 +62,10 @@ class _Show:
     folder: Path | None
     say: Callable[[str], None]
 
-    async def script(self, faults: Sequence[str], haste: float) -> int:
+    async def script(self, faults: Sequence[str]) -> int:
         """Play the faults once."""
         async with self._stage() as stage:
-            held = await Script(stage, self.say, self.rate, faults, haste).play()
+            held = await Script(stage, self.say, self.rate, faults).play()
         return HELD if held else BROKEN
 
     async def live(self) -> int:

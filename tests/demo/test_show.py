@@ -36,6 +36,13 @@ def test_a_frozen_node_is_left_and_comes_back(network: str) -> None:
     assert "roles changed" in done.stdout
 
 
+def test_the_front_itself_is_killed_and_calls_go_on(network: str) -> None:
+    done = demo(network, "--faults", "front")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "the front serves again" in done.stdout
+    assert "a call that was up went on" in done.stdout
+
+
 def test_a_standby_that_refuses_calls_breaks_the_promise(network: str) -> None:
     done = demo(network, "--faults", "kill", "--plant", "refuse")
     assert done.returncode == 1, done.stdout + done.stderr
@@ -46,7 +53,9 @@ def test_a_standby_that_refuses_calls_breaks_the_promise(network: str) -> None:
 def test_bad_usage_is_a_sentence(network: str) -> None:
     done = demo(network, "--faults", "flood")
     assert done.returncode == 2
-    assert done.stderr.strip() == ("sipfront: --faults flood: there are kill, freeze, switchover")
+    assert done.stderr.strip() == (
+        "sipfront: --faults flood: there are kill, freeze, switchover, front"
+    )
 
 
 def test_a_network_in_use_is_a_sentence(network: str) -> None:
