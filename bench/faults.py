@@ -195,7 +195,16 @@ def against(plan: Plan, other: str) -> Plan:
 
 def table(reports: list[Report]) -> list[str]:
     """Runs side by side."""
-    head = ("", "fault", "new calls", "failed", "ended", "later >20 ms", "worst extra", "decision")
+    head = (
+        "",
+        "fault",
+        "new calls",
+        "failed",
+        "up, lost",
+        "later >20 ms",
+        "worst extra",
+        "decision",
+    )
     rows = [head]
     for report in reports:
         extra = report.extra
@@ -206,7 +215,7 @@ def table(reports: list[Report]) -> list[str]:
                 report.fault,
                 str(report.made),
                 str(report.failed),
-                str(report.cut),
+                str(report.cut + report.other),
                 str(sum(1 for value in extra if value > LATER)),
                 f"{1000 * max(extra, default=0.0):.0f} ms",
                 "-" if decision is None else f"{1000 * decision[1]:.0f} ms",

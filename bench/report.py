@@ -45,7 +45,7 @@ class Report:
     failed: int = 0  #: new calls that were never answered
     cut: int = 0  #: calls that were up and were ended by somebody else than the caller
     early_byes: int = 0  #: the same, seen at the called party
-    other: int = 0  #: what SIPp counts as failed beyond these
+    other: int = 0  #: calls that were up and could not be ended in order
     outcome: str = ""
     fault_at: float = 0.0
     decided_at: float | None = None
@@ -75,10 +75,23 @@ class Report:
 
     @property
     def extra(self) -> list[float]:
-        """How much longer than usual the calls after the fault took, longest first."""
+        """How much longer than usual the calls that began after the fault took, longest first."""
         usual = self.usual
         return sorted(
-            (took - usual for started, took in self.set_ups if started >= self.fault_at - 0.05),
+            (took - usual for started, took in self.set_ups if started >= self.fault_at),
+            reverse=True,
+        )
+
+    @property
+    def caught(self) -> list[float]:
+        """The same for the calls that were being set up at the moment of the fault."""
+        usual = self.usual
+        return sorted(
+            (
+                took - usual
+                for started, took in self.set_ups
+                if started < self.fault_at < started + took and self.fault not in ("loss", "none")
+            ),
             reverse=True,
         )
 
@@ -111,6 +124,7 @@ class Report:
             **plain,
             "usual_ms": round(1000 * self.usual, 2),
             "worst_extra_ms": round(1000 * max(self.extra, default=0.0), 1),
+            "caught_ms": [round(1000 * value, 1) for value in self.caught],
             "later": [round(1000 * value, 1) for value in self.extra if value > LATER],
             "histogram": dict(self.histogram()),
             "decision_ms": None if decision is None else [round(1000 * d, 1) for d in decision],
@@ -123,10 +137,9 @@ class Report:
         text = [
             f"{self.what}: {self.fault} under load, to the {self.target}{where}: {load}",
             f"  new calls {self.made}, answered {self.answered}, failed {self.failed}; "
-            f"calls that were up and were ended: {self.cut}"
-            + (f"; other complaints {self.other}" if self.other else ""),
+            f"calls that were up and were ended by a BYE: {self.cut}, lost: {self.other}",
         ]
-        if self.failed or self.other or not self.made:
+        if self.failed or not self.made:
             text.append(f"  {self.outcome[:600]}")
         if self.decision is not None:
             text.append(
@@ -144,6 +157,11 @@ class Report:
             text.append("  " + ", ".join(f"{name}: {count}" for name, count in self.histogram()))
             if late:
                 text.append("  (ms) " + " ".join(f"{1000 * value:.0f}" for value in late[:40]))
+        if caught := self.caught:
+            text.append(
+                f"  calls in set-up at the fault: {len(caught)}, longer by at most "
+                f"{1000 * caught[0]:.0f} ms"
+            )
         if self.rung_twice or self.hedged_for:
             text.append(
                 f"  rung twice {self.rung_twice}, side by side for {1000 * self.rung_both:.0f} ms "
