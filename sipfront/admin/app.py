@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 MAX_BODY = 4096
 #: A client that sends its body slower than this is not waited for.
 BODY_SECONDS = 5.0
-#: Events in one answer.
+#: Events, bindings or calls in one answer.
 MAX_EVENTS = 1000
 
 _CONTROL = web.AppKey("control", ControlPort)
@@ -44,6 +44,8 @@ def make_app(
     app.router.add_get("/metrics", _metrics)
     app.router.add_get("/api/v1/status", _status)
     app.router.add_get("/api/v1/events", _events)
+    app.router.add_get("/api/v1/bindings", _bindings)
+    app.router.add_get("/api/v1/calls", _calls)
     app.router.add_post("/api/v1/switchover", _switchover)
     app.router.add_post("/api/v1/nodes/{name}/mode", _mode)
     return app
@@ -91,11 +93,25 @@ async def _status(request: web.Request) -> web.Response:
     return _answer(request.app[_CONTROL].status())
 
 
-async def _events(request: web.Request) -> web.Response:
+def _limit(request: web.Request) -> int:
+    """How many things are asked for."""
     text = request.query.get("limit", "100")
     if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MAX_EVENTS):
-        return error(400, f"limit must be a number from 1 to {MAX_EVENTS}")
-    return _answer({"events": request.app[_CONTROL].events(int(text))})
+        raise web.HTTPBadRequest(text=f"limit must be a number from 1 to {MAX_EVENTS}")
+    return int(text)
+
+
+async def _events(request: web.Request) -> web.Response:
+    return _answer({"events": request.app[_CONTROL].events(_limit(request))})
+
+
+async def _bindings(request: web.Request) -> web.Response:
+    aor = request.query.get("aor", "")[:255]
+    return _answer({"bindings": request.app[_CONTROL].bindings(aor, _limit(request))})
+
+
+async def _calls(request: web.Request) -> web.Response:
+    return _answer({"calls": request.app[_CONTROL].calls(_limit(request))})
 
 
 async def _switchover(request: web.Request) -> web.Response:

@@ -48,6 +48,19 @@ class ControlPort(Protocol):
         Each has ``at`` (seconds since the epoch of Unix), ``event`` (a word) and ``text``.
         """
 
+    def bindings(self, aor: str, limit: int) -> list[dict[str, Any]]:
+        """The first ``limit`` bindings of an AOR or user part ("": of all).
+
+        Each has ``aor``, ``contact``, ``flow``, ``reachable``, ``expires`` (seconds), ``user_agent``.
+        """
+
+    def calls(self, limit: int) -> list[dict[str, Any]]:
+        """The first ``limit`` dialogs that are up, oldest first.
+
+        Each has ``call`` (equal for the two legs of one call), ``kind``, ``call_id``, ``outside``
+        and ``inside`` (From and To values), ``from``, ``flow``, ``trunk``, ``node``, ``epoch``.
+        """
+
     def ready(self) -> tuple[bool, str]:
         """Can the front serve traffic now (sockets bound, an active node known); and why not."""
 

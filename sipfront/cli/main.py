@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from sipfront import __version__
-from sipfront.cli import demo, files, remote
+from sipfront.cli import demo, files, remote, views
 from sipfront.cli.errors import Failed, Usage
 
 if TYPE_CHECKING:
@@ -188,10 +188,60 @@ def _remote_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     for verb in (drain, maintenance, resume):
         verb.add_argument("node", help="the name of the node")
-    for verb in (status, switchover, drain, maintenance, resume):
+    looking = _looking_verbs(verbs)
+    for verb in (status, *looking, switchover, drain, maintenance, resume):
         verb.epilog = _REMOTE
         where = verb.add_argument_group("the front")
         where.add_argument("-c", "--config", metavar="FILE", help="the front's configuration")
         where.add_argument("--url", help="its admin address, e.g. http://127.0.0.1:8060")
         where.add_argument("--token-file", metavar="FILE", help="the file with its token")
         verb.add_argument("--json", action="store_true", help="print the answer as JSON")
+
+
+def _looking_verbs(
+    verbs: argparse._SubParsersAction[argparse.ArgumentParser],
+) -> list[argparse.ArgumentParser]:
+    bindings = _verb(
+        verbs,
+        "bindings",
+        views.bindings,
+        "the phones that are registered",
+        "List the phones that are known: their real Contact, by which flow they are reached, and\n"
+        "for how long. With an address-of-record or an extension: only those.",
+    )
+    bindings.add_argument("aor", nargs="?", help="an extension, or user@domain")
+    calls = _verb(
+        verbs,
+        "calls",
+        views.calls,
+        "the dialogs that are up",
+        "List the dialogs that are up, oldest first, with the node that carries them. The two legs\n"
+        "of one call have the same first column where the dialplan copies X-Sipfront-Call.",
+    )
+    history = _verb(
+        verbs,
+        "history",
+        views.history,
+        "what happened",
+        "Print the newest events, oldest first: verdicts, decisions, alarms.",
+    )
+    explain = _verb(
+        verbs,
+        "explain",
+        views.explain,
+        "why the roles are as they are",
+        "Explain the last change of role, or that of an epoch: the decision in a sentence, the\n"
+        "evidence that it rests on with its times, and what holds now.",
+    )
+    explain.add_argument("epoch", nargs="?", type=int, help="the epoch that the change began")
+    looking = [bindings, calls, history, explain]
+    for verb in looking:
+        most = 1000 if verb in (history, explain) else 100
+        verb.add_argument("--limit", type=_limit, default=most, help=f"so many at most ({most})")
+    return looking
+
+
+def _limit(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= 1000):
+        raise argparse.ArgumentTypeError("must be a number from 1 to 1000")
+    return int(text)

@@ -68,7 +68,7 @@ def as_text(answer: dict[str, Any]) -> str:
     lines.append(f"decision: {plain(answer.get('decision'))}")
     nodes = [node for node in answer.get("nodes", []) if isinstance(node, dict)]
     if nodes:
-        lines += ["", *_table([_COLUMNS, *(_row(node) for node in nodes)])]
+        lines += ["", *table([_COLUMNS, *(_row(node) for node in nodes)])]
         lines += [_why(node) for node in nodes if node.get("why")]
     counts = [f"{key} {plain(answer[key])}" for key in ("calls", "bindings") if key in answer]
     if "uptime" in answer:
@@ -92,7 +92,8 @@ def _row(node: dict[str, Any]) -> tuple[str, ...]:
     return tuple(plain(shown.get(column)) for column in _COLUMNS)
 
 
-def _table(rows: list[tuple[str, ...]]) -> list[str]:
+def table(rows: list[tuple[str, ...]]) -> list[str]:
+    """Rows of equal length, in columns; the first row is the head."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

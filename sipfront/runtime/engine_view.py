@@ -6,10 +6,12 @@ Reads only, and only what :class:`sipfront.stack.shared.Shared` offers.  Importe
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from sipfront.stack.dialog import CONFIRMED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from sipfront.stack.flows import Flow
     from sipfront.stack.shared import Shared
@@ -38,6 +40,56 @@ class EngineView:
         dialogs = sum(shared.legs.owned)
         return {"bindings": len(shared.bindings), "calls": (dialogs + 1) // 2, "dialogs": dialogs}
 
+    def bindings(self, aor: str, limit: int) -> list[dict[str, Any]]:
+        """The bindings of one AOR (or user part), or of all; the first ``limit``."""
+        now = self._now()
+        shown = []
+        for binding in self._shared.bindings:
+            name = _text(binding.aor)
+            if aor and aor not in (name, name.partition("@")[0]):
+                continue
+            flow = binding.flow
+            shown.append(
+                {
+                    "aor": name,
+                    "contact": _text(binding.contact),
+                    "flow": f"{flow.listener.transport.name.lower()} {_place(flow)}",
+                    "reachable": flow.open and binding.expires > now,
+                    "expires": round(binding.expires - now, 1),
+                    "user_agent": _text(binding.user_agent),
+                }
+            )
+            if len(shown) >= limit:
+                break
+        return shown
+
+    def dialogs(self, names: Sequence[str], limit: int) -> list[dict[str, Any]]:
+        """The live dialogs, oldest first; two with one ``call`` are the legs of one call."""
+        shown = []
+        for leg in self._shared.legs:
+            if leg.state != CONFIRMED:
+                continue
+            flow = leg.outside_flow
+            shown.append(
+                {
+                    "call": _text(leg.correlation),
+                    "kind": _text(leg.kind) or "INVITE",
+                    "call_id": _text(leg.call_id),
+                    "outside": _text(leg.outside_party),
+                    "inside": _text(leg.inside_party),
+                    "from": "outside" if leg.by_outside else "inside",
+                    "flow": f"{flow.listener.transport.name.lower()} {_place(flow)}"
+                    if flow
+                    else "",
+                    "trunk": leg.trunk,
+                    "node": names[leg.owner],
+                    "epoch": leg.epoch,
+                }
+            )
+            if len(shown) >= limit:
+                break
+        return shown
+
     def holds(self, flow: Flow) -> bool:
         """Does a binding or a dialog need this connection?  May be a minute old."""
         now = self._now()
@@ -48,3 +100,11 @@ class EngineView:
             held.update(leg.outside_flow.ident for leg in shared.legs if leg.outside_flow)
             self._held = held
         return flow.ident in self._held
+
+
+def _text(octets: bytes) -> str:
+    return octets.decode("utf-8", "replace")
+
+
+def _place(flow: Flow) -> str:
+    return f"[{flow.host}]:{flow.port}" if ":" in flow.host else f"{flow.host}:{flow.port}"

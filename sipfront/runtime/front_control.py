@@ -57,6 +57,17 @@ class FrontControl:
         events = list(self._server.supervisor.events)
         return events[-limit:] if limit > 0 else []
 
+    def bindings(self, aor: str, limit: int) -> list[dict[str, Any]]:
+        """The phones that are known."""
+        view = self._server.view
+        return view.bindings(aor, limit) if view is not None else []
+
+    def calls(self, limit: int) -> list[dict[str, Any]]:
+        """The dialogs that are up, oldest first."""
+        view = self._server.view
+        names = self._server.monitor.settings.nodes
+        return view.dialogs(names, limit) if view is not None else []
+
     def status(self) -> dict[str, Any]:
         """Everything that is shown."""
         server = self._server

@@ -70,6 +70,13 @@ class Pair:
     def events(self, limit: int) -> list[dict[str, Any]]:
         return self.log[-limit:]
 
+    def bindings(self, aor: str, limit: int) -> list[dict[str, Any]]:
+        held = [{"aor": f"{user}@example.com", "reachable": True} for user in (1001, 1002)]
+        return [one for one in held if not aor or one["aor"] == aor][:limit]
+
+    def calls(self, limit: int) -> list[dict[str, Any]]:
+        return [{"call": "c", "node": "pbx-a", "kind": "INVITE"}][:limit]
+
     def ready(self) -> tuple[bool, str]:
         return self.ready_, "a takes calls" if self.ready_ else "no node takes calls"
 

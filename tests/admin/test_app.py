@@ -130,3 +130,12 @@ async def test_a_bug_is_told_as_nothing_more(
     assert answer.status == 500
     assert "TypeError" not in await answer.text()
     assert "TypeError" in caplog.text
+
+
+async def test_bindings_and_calls(client: TestClient) -> None:
+    held = (await (await client.get("/api/v1/bindings")).json())["bindings"]
+    assert [one["aor"] for one in held] == ["1001@example.com", "1002@example.com"]
+    held = (await (await client.get("/api/v1/bindings?aor=1001@example.com")).json())["bindings"]
+    assert len(held) == 1
+    assert (await (await client.get("/api/v1/calls?limit=1")).json())["calls"][0]["call"] == "c"
+    assert (await client.get("/api/v1/calls?limit=x")).status == 400

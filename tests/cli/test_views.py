@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from sipfront.cli import main
+from tests.cli.conftest import Front
+
+
+def test_bindings(front: Front, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bindings", *front.where]) == 0
+    out = capsys.readouterr().out
+    assert "1001@example.com" in out
+    assert "1002@example.com" in out
+    assert main(["bindings", "1001@example.com", "--json", *front.where]) == 0
+    (one,) = json.loads(capsys.readouterr().out)
+    assert one["aor"] == "1001@example.com"
+    assert main(["bindings", "nobody", *front.where]) == 0
+    assert capsys.readouterr().out == "no phone is registered\n"
+    assert main(["bindings", "--limit", "1", *front.where]) == 0
+    assert "the first 1" in capsys.readouterr().out
+
+
+def test_calls(front: Front, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["calls", *front.where]) == 0
+    assert "pbx-a" in capsys.readouterr().out
+
+
+def test_history(front: Front, capsys: pytest.CaptureFixture[str]) -> None:
+    front.pair.log = [{"at": 1.5, "event": "down", "text": "a refused\x1b[2J"}]
+    assert main(["history", *front.where]) == 0
+    out = capsys.readouterr().out
+    assert ".500  down" in out
+    assert "\x1b" not in out
+
+
+def test_explain(front: Front, capsys: pytest.CaptureFixture[str]) -> None:
+    front.pair.log = [
+        {"at": 1.0, "event": "start", "text": "a becomes active", "epoch": 1},
+        {"at": 2.0, "event": "down", "text": "a refused", "epoch": 1},
+        {
+            "at": 3.0,
+            "event": "failover",
+            "text": "a is left for b",
+            "epoch": 2,
+            "evidence": [{"kind": "refused", "node": 0, "at": -0.031}],
+        },
+    ]
+    assert main(["explain", *front.where]) == 0
+    out = capsys.readouterr().out
+    assert "epoch 2, failover" in out
+    assert "a is left for b" in out
+    assert "-0.031  refused" in out
+    assert "Now: " in out
+    assert main(["explain", "1", *front.where]) == 0
+    assert "a becomes active" in capsys.readouterr().out
+    assert main(["explain", "9", *front.where]) == 1
+    assert "nothing is known" in capsys.readouterr().err
+    assert main(["explain", "--json", *front.where]) == 0
+    assert json.loads(capsys.readouterr().out)["event"]["epoch"] == 2
+
+
+def test_a_limit_is_a_number(front: Front, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["calls", "--limit", "0", *front.where]) == 2
+    assert "1 to 1000" in capsys.readouterr().err
