@@ -59,7 +59,8 @@ def _faults(arguments: argparse.Namespace) -> int:
         print(json.dumps([report.as_json() for report in reports], indent=1))
     elif arguments.against:
         print("\n".join(faults.table(reports)))
-    return 1 if any(report.failed for report in reports if report.what == "sipfront") else 0
+    ours = [report for report in reports if report.what == "sipfront"]
+    return 1 if any(report.failed or report.caught_failed for report in ours) else 0
 
 
 if __name__ == "__main__":

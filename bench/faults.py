@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from bench.lab import Lab
 from bench.report import KINDS_OF_CHANGE, LATER, Ladder, Report, judge_calls
 from bench.sides import sides
+from tests.lab.leaks import leaks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -119,6 +120,8 @@ async def _load(
     report.early_byes = ladder.early(plan.length, report.fault_at)
     if plan.fault == "switchover":
         report.strays = ladder.owners(active, report.fault_at, GRACE)
+    if plan.wiring == "loopback" and not plan.against:
+        report.leaks = leaks(packets)
     report.served = {node.name: answered(node.records()) for node in lab.nodes}
 
 

@@ -42,7 +42,8 @@ class Report:
     wiring: str = "loopback"
     made: int = 0
     answered: int = 0
-    failed: int = 0  #: new calls that were never answered
+    failed: int = 0  #: calls that began after the fault (without one: any) and were not answered
+    caught_failed: int = 0  #: calls that were in set-up at the fault and were never answered
     cut: int = 0  #: calls that were up and were ended by somebody else than the caller
     early_byes: int = 0  #: the same, seen at the called party
     other: int = 0  #: calls that were up and could not be ended in order
@@ -56,6 +57,7 @@ class Report:
     rung_both: float = 0.0  #: the longest time that two rings of one call lasted side by side
     hedged_for: float = 0.0  #: the longest time between a hedge and the end of it
     served: dict[str, int] = field(default_factory=dict)  #: records of answered calls by node
+    leaks: list[str] = field(default_factory=list)  #: addresses that betray a side
     strays: list[str] = field(default_factory=list)  #: what contradicts a clean switch-over
     changes: int = 0  #: changes of role since the start of the load
     events: list[str] = field(default_factory=list)
@@ -134,12 +136,14 @@ class Report:
         """The report in words."""
         where = "" if self.wiring == "loopback" else f", {self.wiring}"
         load = f"{self.rate:g} calls/s for {self.seconds:g} s, each {self.hold:g} s long"
+        up = f"ended by a BYE {self.cut}, lost {self.other}, called parties {self.early_byes}"
+        caught = f", and {self.caught_failed} in set-up" if self.caught_failed else ""
         text = [
             f"{self.what}: {self.fault} under load, to the {self.target}{where}: {load}",
-            f"  new calls {self.made}, answered {self.answered}, failed {self.failed}; "
-            f"calls that were up and were ended by a BYE: {self.cut}, lost: {self.other}",
+            f"  new calls {self.made}, answered {self.answered}, failed {self.failed}{caught}",
+            f"  calls that were up: {up}",
         ]
-        if self.failed or not self.made:
+        if self.failed or self.caught_failed or not self.made:
             text.append(f"  {self.outcome[:600]}")
         if self.decision is not None:
             text.append(
@@ -170,6 +174,7 @@ class Report:
         if self.served:
             served = ", ".join(f"{name} {count}" for name, count in self.served.items())
             text.append(f"  answered calls in the nodes' records: {served}")
+        text += [f"  leak: {leak}" for leak in self.leaks[:10]]
         text += [f"  stray: {stray}" for stray in self.strays[:10]]
         text += [f"  {note}" for note in self.notes]
         text += [f"  {name}: {counts}" for name, counts in self.relay.items()]
@@ -183,9 +188,12 @@ def judge_calls(report: Report, callers: Sequence[CallTiming], failed: int) -> N
     report.made = len(callers)
     answered = [call for call in callers if call.answered is not None]
     report.answered = len(answered)
-    report.failed = report.made - report.answered
+    unanswered = [call for call in callers if call.answered is None]
+    whole = report.fault in ("loss", "none")
+    report.failed = sum(1 for call in unanswered if whole or call.started >= report.fault_at)
+    report.caught_failed = len(unanswered) - report.failed
     report.cut = sum(1 for call in answered if call.ended is not None and not call.ended_here)
-    report.other = max(0, failed - report.failed - report.cut)
+    report.other = max(0, failed - len(unanswered) - report.cut)
     report.set_ups = [(call.started, call.set_up) for call in answered if call.set_up is not None]
 
 
@@ -286,7 +294,10 @@ class Ladder:
         count = 0
         for leg, (at, theirs) in self.leg_ends.items():
             ring = self.rings.get(leg)
-            if theirs or ring is None or ring[1] >= at or ring[0] > fault_at:
+            if theirs or ring is None or ring[1] >= at:
+                continue
+            # Calls in set-up at the fault may have been moved: their first legs are not "up".
+            if self.answers.get(self.legs[leg], fault_at) >= fault_at:
                 continue
             count += at - ring[1] < hold - EARLY
         return count
