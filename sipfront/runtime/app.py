@@ -18,6 +18,7 @@ from sipfront.config.load import load
 from sipfront.config.problem import ConfigError
 from sipfront.runtime import clock
 from sipfront.runtime import log as logs
+from sipfront.runtime.errors import PortInUse
 from sipfront.runtime.log import event
 from sipfront.runtime.notify import notify
 from sipfront.runtime.server import Server, default_engine
@@ -30,6 +31,12 @@ if TYPE_CHECKING:
     from sipfront.runtime.server import MakeEngine, StartAdmin
 
 log = logging.getLogger("sipfront.app")
+
+#: How long a port that is in use is waited for: a front that was told to end needs up to 2 s for
+#: its transactions, and its store a moment.
+PORT_WAIT = 8.0
+#: How often it is tried meanwhile.
+PORT_LOOK = 0.02
 
 #: Objects that are made before the youngest are looked at, and rounds before all are: a full
 #: collection over 100,000 bindings takes a quarter of a second, and the hot path makes no cycles.
@@ -70,16 +77,19 @@ async def _main(
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_loop_error)
     stop = asyncio.Event()
-    server = Server(config, make_engine=make_engine, admin=admin)
+    # All that is made here stays: looking through it again and again would double the time that
+    # 100,000 bindings take.
+    gc.disable()
+    server = await _bound(lambda: Server(config, make_engine=make_engine, admin=admin))
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     with contextlib.suppress(AttributeError):
         loop.add_signal_handler(signal.SIGHUP, lambda: reload(server, path))
     await server.start()
     # What is there now stays for ever: never look at it again.
-    gc.collect()
     gc.freeze()
     gc.set_threshold(*GC)
+    gc.enable()
     event(log, logging.INFO, "ready", version=__version__, loop=type(loop).__module__)
     notify("READY=1")
     await stop.wait()
@@ -88,6 +98,22 @@ async def _main(
     await server.stop()
     event(log, logging.INFO, "stopped")
     return 0
+
+
+async def _bound(make: Callable[[], Server]) -> Server:
+    """The server, once its ports are free: the front before it may still be ending."""
+    until = clock.now() + PORT_WAIT
+    told = False
+    while True:
+        try:
+            return make()
+        except PortInUse as error:
+            if clock.now() >= until:
+                raise
+            if not told:
+                told = True
+                event(log, logging.WARNING, "port_in_use", reason=str(error), waiting=PORT_WAIT)
+        await asyncio.sleep(PORT_LOOK)
 
 
 def _loop_error(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

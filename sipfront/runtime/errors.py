@@ -3,6 +3,7 @@
 ::
 
     StartupError       one sentence; the command prints it and exits 2, never with a traceback
+      PortInUse        another program has the port: perhaps the front before us, which is ending
 
 Everything else that is raised here is a bug of ours and shows its traceback.
 """
@@ -15,6 +16,16 @@ import os
 
 class StartupError(Exception):
     """The front cannot start; the text says in one sentence what is wrong and where."""
+
+
+class PortInUse(StartupError):
+    """A port is taken; whoever starts a front may wait a little for the one before it."""
+
+
+def unbound(what: str, error: OSError) -> StartupError:
+    """What is raised when a socket cannot be bound; ``what`` says which."""
+    kind = PortInUse if error.errno == errno.EADDRINUSE else StartupError
+    return kind(f"{what}: {plain(error)}")
 
 
 #: What an administrator is told instead of the system's word, where ours is plainer.

@@ -134,6 +134,8 @@ class FrontControl:
         yield ("sipfront_epoch", "Changes of role so far", "gauge", {}, status.epoch)
         text = "1 if a dead active node would be survived now"
         yield ("sipfront_redundant", text, "gauge", {}, float(status.redundant))
+        text = "1 if what must outlive the front is being saved"
+        yield ("sipfront_store_healthy", text, "gauge", {}, float(server.store.health()[0]))
         for node in status.nodes:
             text = "1 on the active node"
             yield (

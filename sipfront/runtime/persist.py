@@ -10,11 +10,13 @@ from __future__ import annotations
 import marshal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+from zlib import crc32
 
 from sipfront.runtime.errors import StartupError
 from sipfront.stack.bindings import Binding
 from sipfront.stack.dialog import CONFIRMED, Leg
-from sipfront.stack.flows import OUTSIDE, Flow, Flows
+from sipfront.stack.flows import Flow, Flows, Listener, Transport
+from sipfront.stack.named import Named
 from sipfront.store.memory import MemoryStore
 from sipfront.store.port import Row, StoreError
 from sipfront.store.sqlite import SqliteStore
@@ -28,9 +30,11 @@ if TYPE_CHECKING:
 #: How far the store may be behind, seconds; batches of this length cost one transaction each.
 BEHIND = 0.04
 #: ``marshal`` packs a tuple of octets and numbers in 1 us (JSON takes 10), and its version 4 is
-#: read by every Python since 3.4.  The file is the owner's own (mode 0600); a row that cannot be
-#: read is dropped and counted.
+#: read by every Python since 3.4.  It is not made for damaged octets, hence a checksum before it;
+#: the file is the owner's own (mode 0600).
 MARSHAL = 4
+#: Octets of the checksum before each value.
+CHECKSUM = 4
 #: Whenever the front speaks in somebody's place after its own restart, CSeq jumps by this: the
 #: store may be behind, and jumps are legal (RFC 3261 12.2.2).
 CSEQ_JUMP = 100
@@ -60,6 +64,11 @@ _LEG_FIELDS = (
 )
 
 
+#: (transport, address and port it is bound to), remote address, remote port.  Not the listener's
+#: number: another configuration may have numbered them anew.
+Place = tuple[tuple[int, str, int], str, int]
+
+
 class Roles(NamedTuple):
     """Who carried traffic, and what the operator wished, by names."""
 
@@ -68,14 +77,36 @@ class Roles(NamedTuple):
     modes: dict[str, str]
 
 
+class Unreadable(ValueError):
+    """A row that is damaged, or of something that the configuration has no more."""
+
+
+def pack(value: Any) -> bytes:
+    """The octets of a tuple of plain values."""
+    octets = marshal.dumps(value, MARSHAL)
+    return crc32(octets).to_bytes(CHECKSUM, "big") + octets
+
+
+def unpack(octets: bytes | None) -> Any:
+    """The value again; raises Unreadable."""
+    octets = octets or b""
+    rest = octets[CHECKSUM:]
+    if crc32(rest).to_bytes(CHECKSUM, "big") != octets[:CHECKSUM]:
+        raise Unreadable("damaged")
+    try:
+        return marshal.loads(rest)
+    except (ValueError, TypeError, EOFError) as error:
+        raise Unreadable(str(error)) from None
+
+
 def stored_roles(rows: list[Row]) -> Roles | None:
     """The roles among the rows of a store."""
     for row in rows:
         if row.kind == "roles":
             try:
-                active, epoch, modes = marshal.loads(row.value or b"")
+                active, epoch, modes = unpack(row.value)
                 return Roles(active, int(epoch), dict(modes))
-            except (ValueError, TypeError, EOFError):
+            except (ValueError, TypeError):
                 return None
     return None
 
@@ -107,62 +138,99 @@ class Persist:
         self._flows = flows
         self._node_flow = node_flow
         self._offset = wall_offset
-        self.dropped = 0
+        self._now = 0.0  #: when the restoring began
+        self._places = {
+            _bound(listener): listener for listener in flows.listeners if not listener.inside
+        }
+        #: connections that stood when the front ended: one flow each, whoever speaks of it
+        self._closed: dict[Place, Flow] = {}
+        self.dropped = 0  #: rows that could not be read
+        self.unpacked = 0  #: changes that could not be packed: bugs of ours
         self.legs = self.bindings = 0  #: restored
 
     # -- at a start ----------------------------------------------------------------------------
 
     def restore(self, rows: list[Row], now: float) -> None:
-        """Put back dialogs and bindings, and note from now on what changes."""
-        for row in rows:
-            try:
-                value = marshal.loads(row.value or b"")
-                if row.kind == "leg":
-                    self.engine.shared.legs.add(self._leg(value))
-                    self.legs += 1
-                elif row.kind == "binding":
-                    self._binding(value, now)
-            except (ValueError, TypeError, EOFError, IndexError, KeyError):
-                self.dropped += 1
-        for leg in self.engine.shared.legs:
-            if leg.state != CONFIRMED:
-                self.engine.shared.legs.confirm(leg)
-        self.engine.shared.legs.track()
-        self.engine.shared.bindings.track()
+        """Put back dialogs and bindings, and note from now on what changes.
 
-    def _leg(self, value: tuple[Any, ...]) -> Leg:
-        *plain, flow = value
+        What cannot be read, or has ended meanwhile, is removed from the store.
+        """
+        shared = self.engine.shared
+        self._now = now
+        done = {"leg": self._leg, "binding": self._binding, "named": self._named}
+        bad = []
+        for row in rows:
+            put_back = done.get(row.kind)
+            if put_back is None:
+                continue
+            try:
+                kept = put_back(row.key, unpack(row.value))
+            except (ValueError, TypeError, IndexError, AttributeError):
+                self.dropped += 1
+                kept = False
+            if not kept:
+                bad.append(row._replace(value=None))
+        self._closed.clear()
+        shared.legs.track()
+        shared.bindings.track()
+        shared.named.track()
+        if bad:
+            self.store.put(bad)
+
+    def _leg(self, key: bytes, value: tuple[Any, ...]) -> bool:
+        *plain, place = value
         leg = Leg(plain[0], plain[1], plain[2], plain[3])
         for name, item in zip(_LEG_FIELDS[4:], plain[4:], strict=True):
             setattr(leg, name, item)
+        legs = self.engine.shared.legs
+        if leg.key != key or not 0 <= leg.owner < len(legs.owned):
+            raise Unreadable("not what its name says")
         leg.outside_cseq += CSEQ_JUMP
         leg.inside_cseq += CSEQ_JUMP
-        leg.outside_flow = self._flow(flow)
+        leg.outside_flow = self._flow(place)
         leg.inside_flow = self._node_flow(leg.owner)
-        return leg
+        legs.add(leg)
+        legs.confirm(leg)
+        self.legs += 1
+        return True
 
-    def _binding(self, value: tuple[Any, ...], now: float) -> None:
-        name, aor, contact, expires, cseq, agent, flow = value
-        left = expires - (now + self._offset)
-        known = self._flow(flow)
-        if left <= 0 or known is None:
-            return
-        binding = Binding(name, aor, contact, known)
-        binding.expires = now + left
+    def _binding(self, key: bytes, value: tuple[Any, ...]) -> bool:
+        name, aor, contact, expires, cseq, agent, place = value
+        left = expires - (self._now + self._offset)
+        flow = self._flow(place)
+        if left <= 0 or flow is None:
+            return False
+        if name != key:
+            raise Unreadable("not what its name says")
+        binding = Binding(name, aor, contact, flow)
+        binding.expires = self._now + left
         binding.cseq = cseq
         binding.user_agent = agent
         self.engine.shared.bindings.put(binding)
         self.bindings += 1
+        return True
 
-    def _flow(self, value: tuple[int, str, int] | None) -> Flow | None:
+    def _named(self, key: bytes, value: tuple[Any, ...]) -> bool:
+        node, target, place = value
+        flow = self._flow(place)
+        if place is not None and flow is None:
+            return False
+        self.engine.shared.named.put(key, Named(node, flow, target))
+        return True
+
+    def _flow(self, place: Place | None) -> Flow | None:
         """The flow again; one of a connection stands for it until its phone is back."""
-        if value is None:
+        if place is None:
             return None
-        index, host, port = value
-        flow = self._flows.find(index, host, port)
-        if flow is None and 0 <= index < len(self._flows.listeners):
-            flow = Flow(0, self._flows.listeners[index], host, port, OUTSIDE)
-            flow.open = False
+        where, host, port = place
+        listener = self._places.get(where)
+        if listener is None:
+            return None
+        flow = self._flows.find(listener.index, host, port)
+        if flow is None and listener.transport != Transport.UDP:
+            flow = self._closed.get(place)
+            if flow is None:
+                flow = self._closed[place] = self._flows.closed(listener, host, port)
         return flow
 
     # -- while it runs -------------------------------------------------------------------------
@@ -170,39 +238,57 @@ class Persist:
     def save(self) -> bool:
         """Hand to the store what changed; false if nothing did."""
         shared = self.engine.shared
-        rows = []
+        rows: list[Row] = []
         for key, leg in shared.legs.changes().items():
             gone = leg is None or leg.state != CONFIRMED
-            rows.append(Row("leg", key, None if gone or leg is None else self._pack_leg(leg)))
-        for name, binding in shared.bindings.changes().items():
-            packed = None if binding is None else self._pack_binding(binding)
-            rows.append(Row("binding", name, packed))
+            self._row(rows, "leg", key, None if gone else leg, self._leg_values)
+        for key, binding in shared.bindings.changes().items():
+            self._row(rows, "binding", key, binding, self._binding_values)
+        for key, named in shared.named.changes().items():
+            self._row(rows, "named", key, named, self._named_values)
         if rows:
             self.store.put(rows)
         return bool(rows)
 
     def roles(self, roles: Roles) -> None:
         """The roles or modes changed: written at once."""
-        self.store.put([Row("roles", b"", marshal.dumps(tuple(roles), MARSHAL))])
+        self.store.put([Row("roles", b"", pack(tuple(roles)))])
 
-    def _pack_leg(self, leg: Leg) -> bytes:
-        plain = tuple([getattr(leg, name) for name in _LEG_FIELDS])
-        return marshal.dumps((*plain, _place(leg.outside_flow)), MARSHAL)
+    def _row(
+        self,
+        rows: list[Row],
+        kind: str,
+        key: bytes,
+        value: Any,
+        values: Callable[[Any], tuple[Any, ...]],
+    ) -> None:
+        try:
+            rows.append(Row(kind, key, None if value is None else pack(values(value))))
+        except (ValueError, TypeError):
+            self.unpacked += 1
 
-    def _pack_binding(self, binding: Binding) -> bytes:
-        return marshal.dumps(
-            (
-                binding.name,
-                binding.aor,
-                binding.contact,
-                binding.expires + self._offset,
-                binding.cseq,
-                binding.user_agent,
-                _place(binding.flow),
-            ),
-            MARSHAL,
+    def _leg_values(self, leg: Leg) -> tuple[Any, ...]:
+        plain = [getattr(leg, name) for name in _LEG_FIELDS]
+        return (*plain, _place(leg.outside_flow))
+
+    def _binding_values(self, binding: Binding) -> tuple[Any, ...]:
+        return (
+            binding.name,
+            binding.aor,
+            binding.contact,
+            binding.expires + self._offset,
+            binding.cseq,
+            binding.user_agent,
+            _place(binding.flow),
         )
 
+    def _named_values(self, named: Named) -> tuple[Any, ...]:
+        return (named.node, named.target, _place(named.flow))
 
-def _place(flow: Flow | None) -> tuple[int, str, int] | None:
-    return None if flow is None else (flow.listener.index, flow.host, flow.port)
+
+def _bound(listener: Listener) -> tuple[int, str, int]:
+    return (int(listener.transport), *listener.bound)
+
+
+def _place(flow: Flow | None) -> Place | None:
+    return None if flow is None else (_bound(flow.listener), flow.host, flow.port)

@@ -88,7 +88,11 @@ class Server:
         settings = plan.engine_settings(config, keys.load(config.keys), offset)
         self.sockets = Sockets(plan.plan(config))
         self.engine = make_engine(settings, self.sockets.flows, secrets.token_bytes)
-        self.store = open_store(config.store)
+        try:
+            self.store = open_store(config.store)
+        except BaseException:
+            self.sockets.close()
+            raise
         self._stored = self.store.load()
         self.monitor = self._make_monitor(config)
         self.witnesses = Witnesses(self._witnessed)
@@ -122,6 +126,7 @@ class Server:
         self._node_flows: list[tuple[Flow, ...]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._saver: asyncio.TimerHandle | None = None
+        self._store_healthy = True
 
     def _make_monitor(self, config: Config) -> Monitor:
         """Control, as it was when the front ended, if that is known."""
@@ -155,14 +160,20 @@ class Server:
             )
             if self.persist.dropped:
                 text += f"; {self.persist.dropped} rows could not be read"
-            self.supervisor.record("restored", text)
+            self.supervisor.record("restored", text, loud=bool(self.persist.dropped))
         self._save()
 
     def _save(self) -> None:
-        """Hand what changed to the store, again and again."""
-        if self.persist is not None:
-            self.persist.save()
-            self._saver = asyncio.get_running_loop().call_later(BEHIND, self._save)
+        """Hand what changed to the store, again and again; say when it stops to be saved."""
+        if self.persist is None:
+            return
+        self._saver = asyncio.get_running_loop().call_later(BEHIND, self._save)
+        self.persist.save()
+        healthy, text = self.store.health()
+        if healthy != self._store_healthy:
+            self._store_healthy = healthy
+            kind = "store_recovered" if healthy else "store_degraded"
+            self.supervisor.record(kind, text, loud=not healthy)
 
     def _save_roles(self) -> None:
         if self.persist is not None:
@@ -217,6 +228,8 @@ class Server:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        # Before the ports are free: the next front reads the store as soon as it has them.
+        self.driver.close()
         if self._saver is not None:
             self._saver.cancel()
         if self.persist is not None:
@@ -224,7 +237,6 @@ class Server:
         await asyncio.to_thread(self.store.close)
         self.witnesses.close()
         await self.trunks.close()
-        self.driver.close()
         await self.streams.close()
         self.sockets.close()
         # Transports close in the next turn of the loop.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from sipfront.runtime import udp
 from sipfront.runtime.addresses import bracketed, family_of
-from sipfront.runtime.errors import StartupError, plain
+from sipfront.runtime.errors import plain, unbound
 from sipfront.runtime.log import event
 from sipfront.stack.flows import Flow, Flows, Listener, Transport
 
@@ -236,7 +236,7 @@ def listen(place: Place) -> socket.socket:
             sock.close()
             raise
     except OSError as error:
-        raise StartupError(f"cannot listen on {place}: {plain(error)}") from error
+        raise unbound(f"cannot listen on {place}", error) from error
     return sock
 
 

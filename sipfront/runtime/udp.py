@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from sipfront.runtime import ports
 from sipfront.runtime.addresses import bracketed, family_of
-from sipfront.runtime.errors import StartupError, plain
+from sipfront.runtime.errors import unbound
 from sipfront.sip import stun
 from sipfront.stack.flows import STRANGER
 
@@ -98,7 +98,7 @@ def bind(host: str, port: int) -> socket.socket:
             raise
     except OSError as error:
         where = f"udp://{bracketed(host)}:{port}"
-        raise StartupError(f"cannot listen on {where}: {plain(error)}") from error
+        raise unbound(f"cannot listen on {where}", error) from error
     return sock
 
 

@@ -126,7 +126,8 @@ class Aftermath:
         shared = self._shared
         flow = leg.outside_flow
         if flow is not None and not flow.open:
-            flow = shared.flows.find(flow.listener.index, flow.host, flow.port)
+            later = shared.flows.now(flow)
+            flow = later if later.open else None
         if flow is not None and leg.outside_party and leg.inside_party:
             uri, routes = routed(leg.outside_target, leg.outside_routes)
             branch = b"z9hG4bK" + shared.fresh()

@@ -148,6 +148,7 @@ class Builder:
             if target:
                 leg.outside_target = target
                 leg.outside_token = hide.token
+                shared.legs.refreshed(leg)
         return branch, data
 
     def to_outside(
@@ -179,6 +180,7 @@ class Builder:
                 if contact:
                     leg.inside_target = contact
                     leg.inside_token = hide.token
+                    shared.legs.refreshed(leg)
         return branch, data
 
     def node_uri(self, message: Message, node: int) -> bytes:
@@ -324,6 +326,7 @@ class Builder:
                     leg.inside_target, leg.inside_token = target, hide.token
                 else:
                     leg.outside_target, leg.outside_token = target, hide.token
+                self._shared.legs.refreshed(leg)
             return
         if request.method not in DIALOG_METHODS or request.to_tag:
             return

@@ -67,7 +67,17 @@ class Flow:
     is None is connected by the shell when something is sent by it.
     """
 
-    __slots__ = ("handle", "host", "ident", "listener", "node", "open", "port", "reliable")
+    __slots__ = (
+        "handle",
+        "host",
+        "ident",
+        "listener",
+        "node",
+        "open",
+        "port",
+        "reliable",
+        "successor",
+    )
 
     def __init__(
         self,
@@ -86,6 +96,8 @@ class Flow:
         self.handle = handle
         self.open = True
         self.reliable = listener.transport != Transport.UDP
+        #: the connection by which the same phone came back, once this one is gone
+        self.successor: Flow | None = None
 
     def __repr__(self) -> str:
         return f"<Flow {self.listener.transport.name} {self.host}:{self.port} #{self.ident}>"
@@ -138,6 +150,22 @@ class Flows:
         key = (flow.listener.index, flow.host, flow.port)
         if self._streams.get(key) is flow:
             del self._streams[key]
+
+    def closed(self, listener: Listener, host: str, port: int) -> Flow:
+        """A flow for a connection that stood before the front was restarted."""
+        self._next += 1
+        flow = Flow(self._next, listener, host, port)
+        flow.open = False
+        return flow
+
+    def now(self, flow: Flow) -> Flow:
+        """The open flow to the peer of one that is gone; ``flow`` itself when there is none."""
+        best = flow
+        while not best.open and best.successor is not None:
+            best = best.successor
+        if not best.open:
+            best = self.find(flow.listener.index, flow.host, flow.port) or best
+        return best if best.open else flow
 
     def find(self, index: int, host: str, port: int) -> Flow | None:
         """The flow that a token names; None when the listener or the connection is gone."""

@@ -162,6 +162,9 @@ class Registrar:
                 continue
             binding.expires = now + found[1]
             binding.seen = now
+            held = self._bindings.get(name)
+            if held is not None and not held.flow.open and held.flow is not binding.flow:
+                held.flow.successor = binding.flow  # its dialogs are reached by this one now
             self._bindings.put(binding)
             made += 1
             lines.append(b"<%b>%b" % (binding.contact, found[0]))

@@ -133,6 +133,7 @@ class Router:
             plan.uri, plan.routes = routed(target, leg.inside_routes)
             if leg.outside_flow is not flow and (token is not None or flow.reliable):
                 leg.outside_flow = flow  # the phone moved: it is reached where it speaks from
+                shared.legs.refreshed(leg)
             if message.cseq > leg.outside_cseq:
                 leg.outside_cseq = message.cseq
                 shared.legs.refreshed(leg)
@@ -291,7 +292,7 @@ class Router:
             if out is None:
                 raise Refusal(481, "no such dialog")
             if not out.open:
-                out = shared.flows.find(out.listener.index, out.host, out.port) or out
+                out = leg.outside_flow = shared.flows.now(out)
             if not out.open:
                 if message.method == b"BYE":  # the call is over for both, heard or not
                     shared.legs.remove(leg)

@@ -9,6 +9,7 @@ from sipfront.stack.dialog import Legs
 from sipfront.stack.forward import Mask
 from sipfront.stack.guard import Guard, Nonces
 from sipfront.stack.hiding import Tokens
+from sipfront.stack.named import Named, NamedTargets
 from sipfront.stack.notices import Note, Notice
 from sipfront.stack.pair import Pair
 from sipfront.stack.registrar import Registrar
@@ -25,17 +26,6 @@ MAX_NOTICES = 10_000
 MAX_NAMED = 200_000
 #: What a front that has just started draws fresh octets in.
 _POOL = 4096
-
-
-class Named:
-    """The far side that a named token stands for."""
-
-    __slots__ = ("flow", "node", "target")
-
-    def __init__(self, node: int, flow: Flow | None, target: bytes) -> None:
-        self.node = node
-        self.flow = flow
-        self.target = target
 
 
 class Refusal(Exception):
@@ -61,7 +51,7 @@ class Shared:
         self.pair = Pair(len(settings.nodes), settings.timing)
         self.guard = Guard(settings.limits)
         self.nonces = Nonces()
-        self.named: dict[bytes, Named] = {}
+        self.named = NamedTargets(MAX_NAMED)
         self.trunk_flows: dict[str, tuple[Flow, ...]] = {}
         self.counters: dict[str, int] = {}
         self.notices: list[Notice] = []
@@ -104,11 +94,12 @@ class Shared:
 
     def name(self, side: int, node: int, flow: Flow | None, target: bytes) -> bytes:
         """A named token for what does not fit into a dialog token."""
-        where = b"%d" % flow.ident if flow is not None else b"%d" % node
+        # By address, not by the flow's number: numbers mean something else after a restart.
+        where = b"%d" % node
+        if flow is not None:
+            where += b" %d %b %d" % (flow.listener.index, flow.host.encode(), flow.port)
         token = self.tokens.named(side, where + b" " + target)
-        if token not in self.named and len(self.named) >= MAX_NAMED:
-            del self.named[next(iter(self.named))]
-        self.named[token] = Named(node, flow, target)
+        self.named.put(token, Named(node, flow, target))
         return token
 
     def listener_to(self, flow: Flow) -> Listener:

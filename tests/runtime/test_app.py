@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -151,7 +152,41 @@ def test_a_second_front_says_one_sentence_and_exits_2(start: Start, host: str) -
     second = start(text(host), "second")
     code, log = second.end()
     assert code == 2
-    assert log == f"cannot listen on udp://{host}:5060: the port is in use by another program\n"
+    first, last = log.splitlines()  # it waited for a while: a front that ends frees its port
+    assert "port_in_use" in first
+    assert last == f"cannot listen on udp://{host}:5060: the port is in use by another program"
+
+
+def test_a_front_that_ends_hands_its_ports_over(start: Start, host: str) -> None:
+    running = start(text(host))
+    running.told("READY=1")
+    second = start(text(host), "second")
+    second.logged("port_in_use")
+    running.process.send_signal(signal.SIGTERM)
+    second.told("READY=1")
+    second.process.send_signal(signal.SIGTERM)
+    assert second.end()[0] == 0
+
+
+def test_kill_9_and_again_at_once(start: Start, tmp_path: Path, host: str) -> None:
+    for _ in range(3):
+        running = start(text(host, listen=f", tcp://{host}:5060"))
+        running.told("READY=1")
+        running.process.kill()
+        running.process.wait()
+        running.notices.close()
+        (tmp_path / "notify").unlink()
+        assert "port_in_use" not in running.log.read_text()
+
+
+def test_a_newer_store_is_one_sentence_and_exit_2(start: Start, tmp_path: Path, host: str) -> None:
+    (tmp_path / "state").mkdir()
+    connection = sqlite3.connect(tmp_path / "state" / "state.db")
+    connection.execute("PRAGMA user_version=7")
+    connection.close()
+    code, log = start(text(host)).end()
+    assert (code, log.count("\n")) == (2, 1)
+    assert "state.db is of version 7, this program knows 1" in log
 
 
 def test_an_address_of_nobody_and_an_unreadable_key(
