@@ -161,10 +161,10 @@ class Report:
             text.append("  " + ", ".join(f"{name}: {count}" for name, count in self.histogram()))
             if late:
                 text.append("  (ms) " + " ".join(f"{1000 * value:.0f}" for value in late[:40]))
-        if caught := self.caught:
+        if in_set_up := self.caught:
             text.append(
-                f"  calls in set-up at the fault: {len(caught)}, longer by at most "
-                f"{1000 * caught[0]:.0f} ms"
+                f"  calls in set-up at the fault: {len(in_set_up)}, longer by at most "
+                f"{1000 * in_set_up[0]:.0f} ms"
             )
         if self.rung_twice or self.hedged_for:
             text.append(
