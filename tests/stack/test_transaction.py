@@ -1,0 +1,449 @@
+"""The four machines, row by row through the layer, and the lengths of their timers.
+
+``ROWS`` says for every row of the tables what it must do; a row without its line there fails, as
+does a line without its row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sipfront.sip.message import Message, scan
+from sipfront.stack import transaction as t
+from sipfront.stack.flows import Flow, Listener, Transport
+from sipfront.stack.layer import Transactions
+from sipfront.stack.settings import Timing
+from sipfront.stack.timers import RESEND, UNTIL
+from sipfront.stack.transaction import ClientTx, ServerTx
+from tests.stack.world import octets, request
+
+if TYPE_CHECKING:
+    from sipfront.stack.transaction import Table
+
+TABLES: dict[str, Table] = {
+    "IC": t.INVITE_CLIENT,
+    "NC": t.NON_INVITE_CLIENT,
+    "IS": t.INVITE_SERVER,
+    "NS": t.NON_INVITE_SERVER,
+}
+FLAT = {"IC": t.IC, "NC": t.NC, "IS": t.IS, "NS": t.NS}
+
+#: machine, state, event: the next state, what is sent, what the core hears.
+ROWS = """
+IC TRYING     TIMER_RESEND  TRYING     again  unanswered
+IC TRYING     TIMER_UNTIL   TERMINATED -      gave_up
+IC TRYING     RECV_1XX      PROCEEDING -      answered
+IC TRYING     RECV_2XX      ACCEPTED   -      answered
+IC TRYING     RECV_3XX      COMPLETED  ack    answered
+IC TRYING     BROKEN        TERMINATED -      failed
+IC PROCEEDING RECV_1XX      PROCEEDING -      answered
+IC PROCEEDING RECV_2XX      ACCEPTED   -      answered
+IC PROCEEDING RECV_3XX      COMPLETED  ack    answered
+IC PROCEEDING TIMER_UNTIL   PROCEEDING -      gave_up
+IC PROCEEDING BROKEN        TERMINATED -      failed
+IC COMPLETED  RECV_3XX      COMPLETED  ack    -
+IC COMPLETED  TIMER_UNTIL   TERMINATED -      -
+IC COMPLETED  BROKEN        TERMINATED -      -
+IC ACCEPTED   RECV_2XX      ACCEPTED   -      answered
+IC ACCEPTED   TIMER_UNTIL   TERMINATED -      -
+NC TRYING     TIMER_RESEND  TRYING     again  unanswered
+NC TRYING     TIMER_UNTIL   TERMINATED -      gave_up
+NC TRYING     RECV_1XX      PROCEEDING -      answered
+NC TRYING     RECV_2XX      COMPLETED  -      answered
+NC TRYING     RECV_3XX      COMPLETED  -      answered
+NC TRYING     BROKEN        TERMINATED -      failed
+NC PROCEEDING TIMER_RESEND  PROCEEDING again  unanswered
+NC PROCEEDING TIMER_UNTIL   TERMINATED -      gave_up
+NC PROCEEDING RECV_1XX      PROCEEDING -      answered
+NC PROCEEDING RECV_2XX      COMPLETED  -      answered
+NC PROCEEDING RECV_3XX      COMPLETED  -      answered
+NC PROCEEDING BROKEN        TERMINATED -      failed
+NC COMPLETED  RECV_2XX      COMPLETED  -      -
+NC COMPLETED  RECV_3XX      COMPLETED  -      -
+NC COMPLETED  TIMER_UNTIL   TERMINATED -      -
+IS PROCEEDING REQUEST       PROCEEDING last   -
+IS PROCEEDING SEND_1XX      PROCEEDING answer -
+IS PROCEEDING SEND_2XX      ACCEPTED   answer -
+IS PROCEEDING SEND_3XX      COMPLETED  answer -
+IS COMPLETED  REQUEST       COMPLETED  last   -
+IS COMPLETED  TIMER_RESEND  COMPLETED  last   -
+IS COMPLETED  ACK           CONFIRMED  -      -
+IS COMPLETED  TIMER_UNTIL   TERMINATED -      -
+IS CONFIRMED  ACK           CONFIRMED  -      -
+IS CONFIRMED  REQUEST       CONFIRMED  -      -
+IS CONFIRMED  TIMER_UNTIL   TERMINATED -      -
+IS ACCEPTED   REQUEST       ACCEPTED   -      -
+IS ACCEPTED   SEND_2XX      ACCEPTED   answer -
+IS ACCEPTED   TIMER_UNTIL   TERMINATED -      -
+NS TRYING     REQUEST       TRYING     -      -
+NS TRYING     SEND_1XX      PROCEEDING answer -
+NS TRYING     SEND_2XX      COMPLETED  answer -
+NS TRYING     SEND_3XX      COMPLETED  answer -
+NS PROCEEDING REQUEST       PROCEEDING last   -
+NS PROCEEDING SEND_1XX      PROCEEDING answer -
+NS PROCEEDING SEND_2XX      COMPLETED  answer -
+NS PROCEEDING SEND_3XX      COMPLETED  answer -
+NS COMPLETED  REQUEST       COMPLETED  last   -
+NS COMPLETED  SEND_2XX      COMPLETED  -      -
+NS COMPLETED  SEND_3XX      COMPLETED  -      -
+NS COMPLETED  TIMER_UNTIL   TERMINATED -      -
+"""
+
+#: Server rows whose timers belong to the core while nothing was answered (100 Trying, parking).
+SERVER_EVENTS = (t.REQUEST, t.ACK, t.SEND_1XX, t.SEND_2XX, t.SEND_3XX)
+CLIENT_EVENTS = (t.RECV_1XX, t.RECV_2XX, t.RECV_3XX, t.BROKEN)
+
+
+@dataclass(frozen=True)
+class Case:
+    machine: str
+    state: int
+    event: int
+    next: int
+    sent: str
+    core: str
+
+    def __str__(self) -> str:
+        return f"{self.machine}-{t.STATE_NAMES[self.state]}-{t.EVENT_NAMES[self.event]}"
+
+
+def cases() -> list[Case]:
+    found = []
+    for line in ROWS.strip().splitlines():
+        machine, state, event, after, sent, core = line.split()
+        states, events = t.STATE_NAMES, t.EVENT_NAMES
+        found.append(
+            Case(machine, states.index(state), events.index(event), states.index(after), sent, core)
+        )
+    return found
+
+
+CASES = cases()
+ABSENT = [
+    (machine, state, event)
+    for machine, table in TABLES.items()
+    for state in range(t.TERMINATED)
+    for event in (SERVER_EVENTS if machine.endswith("S") else CLIENT_EVENTS)
+    if (state, event) not in table
+]
+
+
+@dataclass
+class Core:
+    """Notes what it hears."""
+
+    heard: list[str] = field(default_factory=list)
+
+    def answered(self, client: ClientTx, message: Message, now: float) -> None:
+        self.heard.append("answered")
+
+    def gave_up(self, client: ClientTx, now: float) -> None:
+        self.heard.append("gave_up")
+
+    def failed(self, client: ClientTx, now: float) -> None:
+        self.heard.append("failed")
+
+    def unanswered(self, client: ClientTx, now: float) -> None:
+        self.heard.append("unanswered")
+
+    def waited(self, server: ServerTx, kind: int, now: float) -> None:
+        self.heard.append("waited")
+
+
+class Bench:
+    """One transaction in a layer of its own."""
+
+    def __init__(self, machine: str, transport: Transport = Transport.UDP) -> None:
+        listener = Listener(
+            0, transport, b"192.0.2.10", 5060, inside=False, bound=("192.0.2.10", 5060)
+        )
+        self.now = 100.0
+        self.core = Core()
+        self.layer = Transactions(Timing(), self.core)
+        flow = Flow(1, listener, "198.51.100.7", 5060)
+        method = "INVITE" if machine[0] == "I" else "OPTIONS"
+        data = octets(request(method, "sip:600@example.com"))
+        self.tx: ClientTx | ServerTx
+        if machine[1] == "C":
+            self.tx = ClientTx(b"z9hG4bKb1", data, flow, -1, method == "INVITE", None, self.now)
+            self.layer.open_client(self.tx, self.now)
+        else:
+            self.tx = self.layer.open_server(b"key", scan(data), flow, b"", self.now)
+        self.first = data
+        self.take()
+
+    def take(self) -> list[bytes]:
+        sent = [data for _, data in self.layer.outbox]
+        self.layer.outbox = []
+        return sent
+
+    def put(self, state: int) -> None:
+        """Bring the transaction into a state as if it had come there by itself."""
+        tx = self.tx
+        tx.state = state
+        if isinstance(tx, ServerTx) and state != t.TRYING:
+            tx.sent = b"the last answer"
+        tx.resend_at = tx.until = 0.0
+        tx.interval = 0.5
+
+    def feed(self, event: int) -> list[bytes]:
+        """Let one event happen, by the layer's own verbs."""
+        tx, layer = self.tx, self.layer
+        if event in (t.TIMER_RESEND, t.TIMER_UNTIL):
+            kind = RESEND if event == t.TIMER_RESEND else UNTIL
+            layer.timers.start(tx, kind, 0.0, self.now)
+            layer.expire(self.now)
+        elif isinstance(tx, ServerTx):
+            if event == t.REQUEST:
+                layer.again(tx, self.now)
+            elif event == t.ACK:
+                layer.acknowledged(tx, self.now)
+            else:
+                status = {t.SEND_1XX: 180, t.SEND_2XX: 200, t.SEND_3XX: 486}[event]
+                layer.answer(tx, b"an answer", status, self.now)
+        elif event == t.BROKEN:
+            layer.broken(tx, self.now)
+        else:
+            layer.respond(tx, self.response(event), self.now)
+        return self.take()
+
+    def response(self, event: int) -> Message:
+        status = {t.RECV_1XX: 180, t.RECV_2XX: 200, t.RECV_3XX: 486}[event]
+        head = self.first.split(b"\r\n", 1)[1].replace(
+            b"To: <sip:600@example.com>", b"To: <x>;tag=9"
+        )
+        return scan(b"SIP/2.0 %d X\r\n" % status + head.replace(b"<x>", b"<sip:x@y>"))
+
+    def wait(self, seconds: float) -> list[tuple[float, bytes]]:
+        """What is sent while time passes: (seconds since the start of the wait, octets)."""
+        start, end = self.now, self.now + seconds
+        sent: list[tuple[float, bytes]] = []
+        while (at := self.layer.timers.next_deadline()) is not None and at <= end:
+            self.now = at
+            self.layer.expire(at)
+            sent += [(round(at - start, 6), data) for data in self.take()]
+        self.now = end
+        return sent
+
+
+def test_every_row_has_its_line() -> None:
+    """A new row without a test fails here; so does a test without a row."""
+    told = {(case.machine, case.state, case.event) for case in CASES}
+    there = {(name, *pair) for name, table in TABLES.items() for pair in table}
+    assert told == there
+    assert len(CASES) == len(told)
+
+
+@pytest.mark.parametrize("machine", TABLES)
+def test_the_flat_table_is_the_table(machine: str) -> None:
+    for state in range(t.STATES):
+        for event in range(t.EVENTS):
+            row = TABLES[machine].get((state, event), t.ABSENT)
+            assert FLAT[machine][state * t.EVENTS + event] == row
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_row(case: Case) -> None:
+    bench = Bench(case.machine)
+    bench.put(case.state)
+    sent = bench.feed(case.event)
+    assert t.STATE_NAMES[bench.tx.state] == t.STATE_NAMES[case.next]
+    assert bench.core.heard == ([] if case.core == "-" else [case.core])
+    if case.sent == "-":
+        assert sent == []
+    elif case.sent == "ack":
+        assert sent[0].startswith(b"ACK sip:600@example.com SIP/2.0\r\nVia: ")
+        assert b"To: <sip:x@y>;tag=9\r\n" in sent[0]
+        assert scan(sent[0]).cseq_method == b"ACK"
+    else:
+        wanted = {"again": bench.first, "answer": b"an answer", "last": b"the last answer"}
+        assert sent == [wanted[case.sent]]
+    gone = bench.tx.state == t.TERMINATED
+    held = bench.layer.clients if isinstance(bench.tx, ClientTx) else bench.layer.servers
+    assert bool(held) != gone
+    if gone:
+        assert bench.layer.timers.next_deadline() is None
+    assert bench.layer.absorbed == 0
+
+
+@pytest.mark.parametrize(("machine", "state", "event"), ABSENT)
+def test_absent_pairs_are_absorbed_and_counted(machine: str, state: int, event: int) -> None:
+    bench = Bench(machine)
+    bench.put(state)
+    assert bench.feed(event) == []
+    assert bench.tx.state == state
+    assert bench.core.heard == []
+    assert bench.layer.absorbed == 1
+
+
+@pytest.mark.parametrize("machine", ["IS", "NS"])
+@pytest.mark.parametrize("event", [t.TIMER_RESEND, t.TIMER_UNTIL])
+def test_timers_of_an_unanswered_request_are_the_cores(machine: str, event: int) -> None:
+    """100 Trying and the end of parking."""
+    bench = Bench(machine)
+    assert bench.feed(event) == []
+    assert bench.core.heard == ["waited"]
+
+
+UDP, TCP = Transport.UDP, Transport.TCP
+
+
+def test_timers_a_and_b_over_udp() -> None:
+    """17.1.1.2: T1, doubled without a bound, until 64*T1: seven sends in all."""
+    bench = Bench("IC")
+    sent = bench.wait(40)
+    assert [at for at, _ in sent] == [0.5, 1.5, 3.5, 7.5, 15.5, 31.5]
+    assert all(data == bench.first for _, data in sent)
+    assert bench.core.heard[-1] == "gave_up"
+    assert not bench.layer.clients
+
+
+@pytest.mark.parametrize("machine", ["IC", "NC"])
+def test_timers_b_and_f_over_a_stream(machine: str) -> None:
+    """Nothing is sent again; 32 s all the same."""
+    bench = Bench(machine, TCP)
+    assert bench.wait(31.9) == []
+    assert bench.core.heard == []
+    bench.wait(0.1)
+    assert bench.core.heard == ["gave_up"]
+
+
+def test_timers_e_and_f_over_udp() -> None:
+    """17.1.2.2: doubled up to T2; eleven sends in all."""
+    bench = Bench("NC")
+    sent = bench.wait(40)
+    assert [at for at, _ in sent] == [0.5, 1.5, 3.5, 7.5, 11.5, 15.5, 19.5, 23.5, 27.5, 31.5]
+    assert bench.core.heard[-1] == "gave_up"
+
+
+def test_timer_e_after_a_provisional() -> None:
+    """17.1.2.2: in PROCEEDING every T2."""
+    bench = Bench("NC")
+    bench.feed(t.RECV_1XX)
+    assert [at for at, _ in bench.wait(13)] == [4.0, 8.0, 12.0]
+
+
+def test_a_provisional_ends_timers_a_and_b() -> None:
+    bench = Bench("IC")
+    bench.feed(t.RECV_1XX)
+    assert bench.layer.timers.next_deadline() is None
+    assert bench.wait(100) == []
+
+
+def test_timer_c_is_started_by_the_core() -> None:
+    """16.6 step 11: more than three minutes, then the core hears of it, once."""
+    bench = Bench("IC")
+    bench.feed(t.RECV_1XX)
+    assert isinstance(bench.tx, ClientTx)
+    bench.layer.ring(bench.tx, bench.now)
+    bench.core.heard.clear()
+    bench.wait(184)
+    assert bench.core.heard == []
+    bench.wait(2)
+    assert bench.core.heard == ["gave_up"]
+    assert bench.tx.state == t.PROCEEDING
+
+
+@pytest.mark.parametrize(
+    ("machine", "event", "transport", "length"),
+    [
+        ("IC", t.RECV_3XX, UDP, 32.0),  # D
+        ("IC", t.RECV_3XX, TCP, 0.0),
+        ("IC", t.RECV_2XX, UDP, 32.0),  # M
+        ("IC", t.RECV_2XX, TCP, 32.0),
+        ("NC", t.RECV_2XX, UDP, 5.0),  # K
+        ("NC", t.RECV_2XX, TCP, 0.0),
+        ("NC", t.RECV_3XX, UDP, 5.0),
+        ("IS", t.SEND_2XX, UDP, 32.0),  # L
+        ("IS", t.SEND_2XX, TCP, 32.0),
+        ("IS", t.SEND_3XX, UDP, 32.0),  # H
+        ("IS", t.SEND_3XX, TCP, 32.0),
+        ("NS", t.SEND_2XX, UDP, 32.0),  # J
+        ("NS", t.SEND_2XX, TCP, 0.0),
+        ("NS", t.SEND_3XX, UDP, 32.0),
+    ],
+)
+def test_how_long_an_answered_transaction_stays(
+    machine: str, event: int, transport: Transport, length: float
+) -> None:
+    bench = Bench(machine, transport)
+    bench.feed(event)
+    if length:
+        bench.wait(length - 0.01)
+        assert bench.tx.state != t.TERMINATED
+        bench.wait(0.02)
+    assert bench.tx.state == t.TERMINATED
+    assert bench.layer.timers.next_deadline() is None
+    assert not bench.layer.clients
+    assert not bench.layer.servers
+
+
+def test_timer_g_over_udp() -> None:
+    """17.2.1: a failure is sent again, doubled up to T2, until H."""
+    bench = Bench("IS")
+    bench.feed(t.SEND_3XX)
+    sent = bench.wait(40)
+    assert [at for at, _ in sent] == [0.5, 1.5, 3.5, 7.5, 11.5, 15.5, 19.5, 23.5, 27.5, 31.5]
+    assert {data for _, data in sent} == {b"an answer"}
+
+
+def test_no_timer_g_over_a_stream() -> None:
+    bench = Bench("IS", TCP)
+    bench.feed(t.SEND_3XX)
+    assert bench.wait(40) == []
+
+
+@pytest.mark.parametrize(("transport", "length"), [(UDP, 5.0), (TCP, 0.0)])
+def test_timer_i(transport: Transport, length: float) -> None:
+    """The ACK ends G and H; T4 later nothing is left."""
+    bench = Bench("IS", transport)
+    bench.feed(t.SEND_3XX)
+    bench.feed(t.ACK)
+    if length:
+        assert bench.wait(length - 0.01) == []
+        assert bench.tx.state == t.CONFIRMED
+        bench.wait(0.02)
+    assert bench.tx.state == t.TERMINATED
+
+
+@pytest.mark.parametrize(("machine", "delay"), [("IS", 0.15), ("NS", 3.5)])
+def test_when_100_trying_is_due(machine: str, delay: float) -> None:
+    """17.2.1 allows 200 ms; RFC 4320 4.1 asks for 3.5 s."""
+    bench = Bench(machine)
+    bench.wait(delay - 0.01)
+    assert bench.core.heard == []
+    bench.wait(0.02)
+    assert bench.core.heard == ["waited"]
+
+
+def test_a_real_answer_ends_the_100() -> None:
+    bench = Bench("IS")
+    bench.feed(t.SEND_1XX)
+    bench.wait(10)
+    assert bench.core.heard == []
+
+
+def test_an_answered_request_is_forgotten() -> None:
+    """Only the answer is kept; a 2xx of an INVITE may be followed by others."""
+    bench = Bench("NS")
+    assert isinstance(bench.tx, ServerTx)
+    bench.feed(t.SEND_2XX)
+    assert bench.tx.request is None
+    bench = Bench("IS")
+    assert isinstance(bench.tx, ServerTx)
+    bench.feed(t.SEND_2XX)
+    assert bench.tx.request is not None
+
+
+def test_an_ack_of_another_first_interval() -> None:
+    """Towards a quick node the first interval is shorter; it doubles from there."""
+    bench = Bench("IC")
+    assert isinstance(bench.tx, ClientTx)
+    bench.layer.close_client(bench.tx)
+    tx = ClientTx(b"b2", bench.first, bench.tx.flow, 0, True, None, bench.now)
+    bench.layer.open_client(tx, bench.now, 0.05)
+    bench.take()
+    assert [at for at, _ in bench.wait(1.0)] == [0.05, 0.15, 0.35, 0.75]
