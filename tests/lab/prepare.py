@@ -12,6 +12,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -106,6 +107,20 @@ def alone(lab: Path) -> Iterator[int]:
 
 
 _held: dict[int, object] = {}
+SO_NETNS_COOKIE = 71
+
+
+def _namespace() -> int:
+    """Return the number of this thread's network namespace, which has a loopback of its own.
+
+    The kernel's cookie, because the number of the file in /proc is given again to later ones.
+    """
+    with socket.socket() as asking:
+        try:
+            cookie = asking.getsockopt(socket.SOL_SOCKET, SO_NETNS_COOKIE, 8)
+        except OSError:
+            return Path("/proc/thread-self/ns/net").stat().st_ino
+    return int.from_bytes(cookie, sys.byteorder)
 
 
 def occupy(lab: Path | None = None) -> None:
@@ -113,8 +128,7 @@ def occupy(lab: Path | None = None) -> None:
 
     The peers live at fixed addresses of loopback: two runs at once would talk to each other's.
     """
-    # Another network namespace has a loopback of its own; a thread may be in another one.
-    space = Path("/proc/thread-self/ns/net").stat().st_ino
+    space = _namespace()
     if space in _held:
         return
     folder = lab or lab_folder()
