@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from sipfront.runtime import clock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from sipfront.runtime.ports import EnginePort, Handle
     from sipfront.stack.flows import Flow
@@ -68,7 +68,7 @@ class Driver:
         self.supervisor = supervisor
         self.counters: dict[str, int] = {}
         #: by the index of the listener
-        self.datagrams: dict[int, Datagrams] = {}
+        self.datagrams: Mapping[int, Datagrams] = {}
         #: makes the connection of a stream flow that has none
         self.dial: Callable[[Flow], Handle | None] | None = None
         self._now = now

@@ -188,7 +188,9 @@ class Server:
                 self._node_flows.append(self.sockets.node_flows(index))
                 self.engine.node_flows(index, self._node_flows[index])
             self._restore()
-            self.driver.datagrams = dict(await self.sockets.start_udp(self.driver))
+            # Known before the first socket receives: what comes in at once is answered at once.
+            self.driver.datagrams = self.sockets.datagrams
+            await self.sockets.start_udp(self.driver)
             self.streams.start()
             self.trunks.set(self.config.trunks)
             if self._start_admin is not None:

@@ -121,6 +121,11 @@ class Sockets:
 
     # ------------------------------------------------------------------ UDP
 
+    @property
+    def datagrams(self) -> dict[int, udp.ListenerSocket]:
+        """The UDP sockets by the index of their listeners; filled before any of them receives."""
+        return self._udp
+
     async def start_udp(self, sink: Sink) -> dict[int, udp.ListenerSocket]:
         """Begin to receive datagrams; the sockets by the index of their listeners."""
         for bound in self.bound:
