@@ -99,7 +99,7 @@ class Tokens:
                 return None
             if len(DIALOG) + 2 * (len(payload) + MAC_SIZE) > MAX_TOKEN:
                 return None
-            token = self._remember(cache_key, DIALOG + self._seal(payload))
+            token = self._remember(cache_key, self._seal(DIALOG, payload))
         return token
 
     def node(self, node: int, host: str, port: int) -> bytes | None:
@@ -111,13 +111,13 @@ class Tokens:
                 payload = bytes((node,)) + _pack(host, port)
             except ValueError:
                 return None
-            token = self._remember(cache_key, NODE + self._seal(payload))
+            token = self._remember(cache_key, self._seal(NODE, payload))
         return token
 
     def named(self, side: int, content: bytes) -> bytes:
         """The token that names ``content``; ``side`` keeps the names of the two sides apart."""
         digest = blake2b(content, key=self._binding_key, digest_size=12).digest()
-        return NAMED + self._seal(bytes((side,)) + digest)
+        return self._seal(NAMED, bytes((side,)) + digest)
 
     def binding(self, aor: bytes, who: bytes) -> bytes:
         """The name of a binding: AOR and ``+sip.instance`` with reg-id, or the Contact's user@host.
@@ -132,7 +132,7 @@ class Tokens:
         kind = token[:1]
         if kind not in (DIALOG, NODE):
             return None
-        payload = self._unseal(token[1:])
+        payload = self._unseal(token)
         if payload is None:
             return None
         try:
@@ -151,7 +151,7 @@ class Tokens:
 
     def genuine(self, token: bytes) -> bool:
         """Whether a named token was minted by us."""
-        return token[:1] == NAMED and self._unseal(token[1:]) is not None
+        return token[:1] == NAMED and self._unseal(token) is not None
 
     def _remember(self, key: object, token: bytes) -> bytes:
         if len(self._cache) >= CACHE:
@@ -159,14 +159,15 @@ class Tokens:
         self._cache[key] = token
         return token
 
-    def _seal(self, payload: bytes) -> bytes:
+    def _seal(self, kind: bytes, payload: bytes) -> bytes:
+        # The kind is authenticated too: a token of one kind is none of another.
         authenticate, encrypt = self._keys[0]
-        mac = blake2b(payload, key=authenticate, digest_size=MAC_SIZE).digest()
-        return (mac + _mask(payload, mac, encrypt)).hex().encode()
+        mac = blake2b(kind + payload, key=authenticate, digest_size=MAC_SIZE).digest()
+        return kind + (mac + _mask(payload, mac, encrypt)).hex().encode()
 
-    def _unseal(self, text: bytes) -> bytes | None:
+    def _unseal(self, token: bytes) -> bytes | None:
         try:
-            sealed = bytes.fromhex(text.decode("ascii"))
+            sealed = bytes.fromhex(token[1:].decode("ascii"))
         except ValueError:
             return None
         if not MAC_SIZE < len(sealed) <= MAX_TOKEN // 2:
@@ -174,7 +175,7 @@ class Tokens:
         mac = sealed[:MAC_SIZE]
         for authenticate, encrypt in self._keys:
             payload = _mask(sealed[MAC_SIZE:], mac, encrypt)
-            expected = blake2b(payload, key=authenticate, digest_size=MAC_SIZE).digest()
+            expected = blake2b(token[:1] + payload, key=authenticate, digest_size=MAC_SIZE).digest()
             if compare_digest(mac, expected):
                 return payload
         return None
