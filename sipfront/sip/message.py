@@ -43,6 +43,7 @@ MAX_NUMBER = 2**31 - 1
 MAX_UNSIGNED = 2**32 - 1
 
 _LWS = b" \t\r\n"
+_CR = 13
 _TOKEN_LWS = octets(
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.!%*_+`'~" + _LWS
 )
@@ -205,6 +206,8 @@ def _start_line(message: Message, line: bytes) -> Malformed | None:
         if not 100 <= message.status <= 699:
             raise Garbage("status code out of range")
         message.reason = line[12:]
+        if b"\n" in message.reason:
+            raise Garbage("bad status line")
         return None
     method, _, rest = line.partition(b" ")
     uri, _, version = rest.partition(b" ")
@@ -226,27 +229,40 @@ def _start_line(message: Message, line: bytes) -> Malformed | None:
 
 
 def _locate(message: Message, at: int) -> Malformed | None:
-    """Note where every header field stands."""
+    """Note where every header field stands.
+
+    A CR or LF alone ends no line here, but it does for many readers: whoever sent one behind it
+    would write header fields, ours among them, that we never saw.
+    """
     data = message.data
     fields = message.fields
     first = message._first
     fault: Malformed | None = None
     spellings = SPELLINGS
+    lines = 2  # the start line and the empty one
     while True:
-        eol = data.find(b"\r\n", at)
+        eol = data.find(b"\n", at) - 1
+        if data[eol] != _CR:
+            eol = data.find(b"\r\n", at)
+            fault = fault or Malformed("Stray line end" if eol >= 0 else "Header not ended")
         if eol < 0:
-            fault = fault or Malformed("Header not ended")
             message.body_start = message.body_end = len(data)
-            return fault
+            return fault or Malformed("Header not ended")
         if eol == at:
             message.body_start = at + 2
+            if data.count(b"\r", 0, at + 2) != lines:
+                fault = fault or Malformed("Stray line end")
             return fault
         end = eol + 2
         while data[end : end + 1] in (b" ", b"\t"):  # folded (RFC 3261 7.3.1)
             eol = data.find(b"\r\n", end)
             if eol < 0:
                 return fault or Malformed("Header not ended")
+            if data.find(b"\n", end, eol) >= 0:
+                fault = fault or Malformed("Stray line end")
             end = eol + 2
+            lines += 1
+        lines += 1
         colon = data.find(b":", at, eol)
         if colon < 0:
             fault = fault or Malformed("Header without colon")
