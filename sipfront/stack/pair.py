@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: First retransmissions, rounded up to these, so that the timer queues stay few.
 INTERVALS = (0.05, 0.1, 0.2, 0.5)
+#: Calls that left a node, remembered while it may still wake up and go on with them.
+MAX_LEFT = 5_000
 #: Samples before a node's habits are believed.
 ENOUGH = 4
 
@@ -32,6 +34,7 @@ class Link:
         "heard",
         "hedged",
         "interval",
+        "left",
         "node",
         "overloaded_until",
         "pending",
@@ -59,6 +62,8 @@ class Link:
         self.overloaded_until = 0.0
         #: requests to it that have no answer above 100 yet
         self.pending: dict[bytes, ClientTx] = {}
+        #: calls (X-Sipfront-Call) that went on elsewhere while it did not answer, newest last
+        self.left: dict[bytes, None] = {}
         #: INVITEs to it that rang (101 to 199 were passed) and have no final answer
         self.ringing: dict[bytes, ClientTx] = {}
         #: INVITEs of its own that have no final answer, by their transaction's key
@@ -84,6 +89,12 @@ class Link:
             self.suspect = False
             return True
         return False
+
+    def leave(self, correlation: bytes) -> None:
+        """A call that it was given goes on elsewhere: what it makes of it is not wanted."""
+        if len(self.left) >= MAX_LEFT:
+            del self.left[next(iter(self.left))]
+        self.left[correlation] = None
 
     def silent(self, now: float) -> bool:
         """Whether it owes us an answer for longer than it ever takes."""

@@ -32,6 +32,9 @@ class Parting:
             link.ringing.pop(client.branch, None)
             if client.server is not None and client.server.request is not None:
                 link.hedged.discard(client.server.request.call_id)
+                plan = client.server.plan
+                if plan is not None and plan.correlation:
+                    link.leave(plan.correlation)
         if not client.invite:
             return
         client.cancelling = True

@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 def may_start(shared: Shared, node: int, message: Message, plan: Plan) -> None:
     """Whether a node may send this request outside; raises Refusal when not."""
     standing = shared.pair.route.standings[node]
+    left = shared.pair.links[node].left
+    if left and message.method == b"INVITE" and not message.to_tag:
+        # It slept, and goes on with a call that the other node has: the phone is in it already.
+        for call in message.named(b"x-sipfront-call"):
+            if call in left:
+                raise Refusal(480, "the call went on elsewhere")
     if standing == Standing.ACTIVE or (plan.leg is not None and standing != Standing.FENCED):
         return
     if standing == Standing.FENCED:

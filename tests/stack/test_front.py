@@ -338,3 +338,35 @@ def test_a_call_that_got_only_100_is_hedged_too() -> None:
     sent = world.wait(0.2)
     hedged = {item.message.call_id for item in sent if item.to == NODE_B}
     assert hedged == {b"c1", b"c2"}
+
+
+def test_a_node_that_slept_does_not_ring_for_a_call_that_went_on() -> None:
+    """Its INVITE names a call whose branch there was given up: the phone is in it already."""
+    world = World()
+    phone = world.phone()
+    callee = world.phone("198.51.100.9", 40001)
+    register(world, callee, "sip:1002@192.168.1.9:5060", user="1002")
+    (first,) = world.hear(phone, request("INVITE", "sip:1002@example.com"))
+    (call,) = first.message.named(b"x-sipfront-call")
+    world.engine.lost(world.nodes[0], world.now, "refused")
+    (second,) = world.out()
+    assert second.to == NODE_B
+    assert second.message.named(b"x-sipfront-call") == [call]
+    world.hear(second.flow, answer(second, 200, tag="b", contact=f"<sip:x@{NODE_B}>"))
+
+    def rings(node: int, host: str) -> str:
+        return request(
+            "INVITE",
+            f"sip:1002@{INSIDE}:5062",
+            via=f"{host}:5060",
+            branch=f"leg{node}",
+            sender=f"<sip:1001@{host}>;tag=n{node}",
+            contact=f"<sip:1001@{host}>",
+            call_id=f"leg{node}",
+            extra=f"X-Sipfront-Call: {call.decode()}",
+        )
+
+    (no,) = world.hear(world.nodes[0], rings(0, NODE_A))
+    assert (no.to, no.message.status) == (NODE_A, 480)
+    (ring,) = world.hear(world.nodes[1], rings(1, NODE_B))
+    assert ring.flow is callee
