@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import heapq
 import json
+import os
 import random
 import select
 import socket
@@ -162,6 +163,7 @@ class Relay:
             stdout=subprocess.PIPE,
             text=True,
             bufsize=1,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
         )
         self._answer()
         return self
