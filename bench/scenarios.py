@@ -1,7 +1,7 @@
-"""Two SIPp scenarios that only fault runs need, as text.
+"""SIPp scenarios that only fault runs need, as text: parties that take what a fault makes of a call.
 
-A caller with a password who, as phones do, answers a second challenge that comes with another
-nonce (the other node's); and a called party that rings and obeys a CANCEL.
+Callers accept re-INVITEs and a BYE of the other side, and answer a second challenge, as phones do;
+a called party rings and obeys a CANCEL.
 """
 
 from __future__ import annotations
@@ -89,6 +89,8 @@ _RINGING = """<?xml version="1.0" encoding="UTF-8" ?>
 
   ]]></send>
   <recv request="ACK"/>
+  <label id="3"/>
+  <recv request="INVITE" optional="true" next="4"/>
   <recv request="BYE"/>
   <send><![CDATA[
 
@@ -102,6 +104,9 @@ _RINGING = """<?xml version="1.0" encoding="UTF-8" ?>
 
   ]]></send>
   <pause milliseconds="1000" next="2"/>
+  <label id="4"/>
+@AGREED@
+  <recv request="ACK" next="3"/>
   <label id="2"/>
 </scenario>
 """
@@ -140,38 +145,64 @@ def _optional(*codes: int) -> str:
     return "".join(f'  <recv response="{code}" optional="true"/>\n' for code in codes)
 
 
-def caller_with_password() -> str:
-    """INVITE, challenge, INVITE, perhaps another challenge, 200, pause, BYE."""
-    ringing = _optional(100, 180, 181, 182, 183)
+def _agreed() -> str:
+    """200 to a re-INVITE: Asterisk tells a late change of the connected party by one."""
+    contact = "Contact: <sip:[local_ip]:[local_port]>\n      Content-Type: application/sdp\n"
+    copied = "".join(f"      [last_{name}:]\n" for name in ("Via", "From", "To", "Call-ID", "CSeq"))
+    head = f"\n      SIP/2.0 200 OK\n{copied}      {contact}      Content-Length: [len]\n"
+    return _send(head + _SDP, ' retrans="500"')
+
+
+def _ended() -> str:
+    copied = "".join(f"      [last_{name}:]\n" for name in ("Via", "From", "To", "Call-ID", "CSeq"))
+    return _send(f"\n      SIP/2.0 200 OK\n{copied}      Content-Length: 0\n")
+
+
+def _up(milliseconds: int) -> str:
+    """From the 200 on: ACK, then the first of a re-INVITE, a BYE, or our own BYE in time."""
     in_dialog = "[routes]\n      "
-    return (
-        '<?xml version="1.0" encoding="UTF-8" ?>\n<!DOCTYPE scenario SYSTEM "sipp.dtd">\n'
-        '<scenario name="caller_with_password">\n'
-        + _invite(1)
-        + _optional(100)
-        + '  <recv response="401" auth="true"/>\n'
-        + _acknowledge(1, 3)
-        + _invite(2)
-        + '  <recv response="401" optional="true" auth="true" next="1"/>\n'
-        + ringing
-        + '  <recv response="200" rrs="true" next="2"/>\n  <label id="1"/>\n'
-        + _acknowledge(2, 8)
-        + _invite(3)
-        + ringing
-        + '  <recv response="200" rrs="true"/>\n  <label id="2"/>\n'
-        + _send(
-            _request("ACK [next_url]", "[last_cseq_number] ACK", "[peer_tag_param]", in_dialog)
-            + "0\n"
-        )
-        + "  <pause/>\n"
-        + _send(
-            _request("BYE [next_url]", "9 BYE", "[peer_tag_param]", in_dialog) + "0\n",
-            ' retrans="500"',
-        )
-        + '  <recv response="200"/>\n</scenario>\n'
+    waits = f'timeout="{milliseconds}" ontimeout="5"'
+    acknowledge = _request(
+        "ACK [next_url]", "[last_cseq_number] ACK", "[peer_tag_param]", in_dialog
     )
+    bye = _request("BYE [next_url]", "9 BYE", "[peer_tag_param]", in_dialog)
+    return (
+        _send(f"{acknowledge}0\n")
+        + '  <label id="3"/>\n'
+        + f'  <recv request="INVITE" optional="true" next="4" {waits}/>\n'
+        + f'  <recv request="BYE" {waits}/>\n'
+        + _ended()
+        + '  <nop next="6"/>\n  <label id="4"/>\n'
+        + _agreed()
+        + '  <recv request="ACK" next="3"/>\n  <label id="5"/>\n'
+        + _send(f"{bye}0\n", ' retrans="500"')
+        + '  <recv response="200"/>\n  <label id="6"/>\n</scenario>\n'
+    )
+
+
+_HEAD = '<?xml version="1.0" encoding="UTF-8" ?>\n<!DOCTYPE scenario SYSTEM "sipp.dtd">\n'
+_RINGS = (100, 180, 181, 182, 183)
+
+
+def caller(milliseconds: int, *, password: bool) -> str:
+    """A caller whose calls last so long: a carrier's, or a phone's, which is challenged.
+
+    A phone answers a second challenge too, when it comes with another nonce.
+    """
+    text = f'{_HEAD}<scenario name="caller">\n' + _invite(1)
+    if not password:
+        text += _optional(*_RINGS) + '  <recv response="200" rrs="true"/>\n'
+        return text + _up(milliseconds)
+    text += _optional(100) + '  <recv response="401" auth="true"/>\n' + _acknowledge(1, 3)
+    text += _invite(2)
+    text += '  <recv response="401" optional="true" auth="true" next="1"/>\n'
+    text += _optional(*_RINGS)
+    text += '  <recv response="200" rrs="true" next="2"/>\n  <label id="1"/>\n'
+    text += _acknowledge(2, 8) + _invite(3) + _optional(*_RINGS)
+    text += '  <recv response="200" rrs="true"/>\n  <label id="2"/>\n'
+    return text + _up(milliseconds)
 
 
 def called_that_rings(milliseconds: int) -> str:
     """180, so much later 200, or 487 when a CANCEL comes before."""
-    return _RINGING.replace("@RING@", str(milliseconds))
+    return _RINGING.replace("@RING@", str(milliseconds)).replace("@AGREED@", _agreed())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.scenarios import called_that_rings, caller_with_password
+from bench import scenarios
 from probes import sipp
 from tests.lab.asterisk import password
 
@@ -22,14 +22,14 @@ def sides(plan: Plan, lab: Lab) -> tuple[Agent, Agent]:
     phone, carrier = (lab.phone, 5060), (lab.carrier, 5060)
     called = sipp.server(scen_name="uas", srcaddr=phone, auto_answer=True)
     if plan.ring:
-        scenario = lab.folder / "rings.xml"
-        scenario.write_text(called_that_rings(plan.ring))
-        called = called.but(scen_file=scenario)
-    caller = sipp.client(scen_name="trunk_uac", srcaddr=carrier, uri_username="1001")
-    if plan.target == "trunk":
+        rings = lab.folder / "rings.xml"
+        rings.write_text(scenarios.called_that_rings(plan.ring))
+        called = called.but(scen_file=rings)
+    trunk = plan.target == "trunk"
+    scenario = lab.folder / "caller.xml"
+    scenario.write_text(scenarios.caller(round(1000 * plan.length), password=trunk))
+    if trunk:
         called = called.but(srcaddr=carrier)
-        scenario = lab.folder / "caller_with_password.xml"
-        scenario.write_text(caller_with_password())
         caller = sipp.client(
             scen_file=scenario,
             srcaddr=phone,
@@ -38,12 +38,15 @@ def sides(plan: Plan, lab: Lab) -> tuple[Agent, Agent]:
             auth_username="1001",
             auth_password=password("1001"),
         )
+    else:
+        caller = sipp.client(
+            scen_file=scenario, srcaddr=carrier, uri_username="1001", caller="004912345"
+        )
     caller = caller.but(
         destaddr=(lab.address, 5060),
         domain="example.com",
         rate=plan.rate,
         call_count=int(plan.rate * plan.seconds),
-        pause_duration=int(1000 * plan.length),
         timings=True,
         timeout=int(plan.seconds + plan.length + TAIL),
     )
