@@ -161,17 +161,23 @@ class Failover:
             return
         others = [branch for branch in server.branches if not branch.abandoned]
         if others:
-            held = [branch for branch in others if branch.held is not None]
-            for branch in held:
-                kept, branch.held = branch.held, None
-                if kept is not None:
-                    self._proxy.failure(branch, server, plan, kept, now)
+            self.unhold(server, plan, now)
             return
         plan.attempts += 1
         plan.node = None
         plan.uri = b""
         self._shared.count("moved")
         self.to_pair(server, plan, now)
+
+    def unhold(self, server: ServerTx, plan: Plan, now: float) -> bool:
+        """The other branch comes to nothing: the failure that was kept is the answer."""
+        for branch in server.branches:
+            kept = branch.held
+            if kept is not None and not branch.abandoned:
+                branch.held = None
+                self._proxy.failure(branch, server, plan, kept, now)
+                return True
+        return False
 
     def _owner_dead(self, server: ServerTx, plan: Plan, now: float) -> None:
         """A request in a dialog whose owner is dead (design, section 5)."""

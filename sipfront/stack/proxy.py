@@ -127,8 +127,8 @@ class Proxy:
             return
         tag = self._shared.fresh() if status > 100 else b""
         data = reply(request, status, vias=server.vias, to_tag=tag, extra=extra)
-        self.layer.answer(server, data, status, now)
         self._settled(server)
+        self.layer.answer(server, data, status, now)
 
     # -- answers -------------------------------------------------------------------------------
 
@@ -210,9 +210,8 @@ class Proxy:
             for branch in server.branches:
                 if branch is not client and not branch.final and not branch.abandoned:
                     self.parting.abandon(branch, now)
+        self._settled(server)
         self.layer.answer(server, data, 200, now)
-        if server.invite and server.flow.node >= 0:
-            shared.pair.links[server.flow.node].serving.pop(server.key, None)
         leg = plan.leg
         if leg is not None:
             if request.method == b"BYE":
@@ -231,7 +230,7 @@ class Proxy:
         request = server.request
         if request is None:
             return
-        live = [b for b in server.branches if not b.abandoned and not b.final and b is not client]
+        live = [b for b in server.branches if b is not client and b.under_way]
         if client.node >= 0 and live and status not in _CHALLENGES:
             if any(shared.pair.doubtful(b.node) and b.status < 101 for b in live if b.node >= 0):
                 client.held = message  # kept until the decision
@@ -261,8 +260,8 @@ class Proxy:
         if live:
             return
         data = self._builder.back(best[0], server, plan, best[1], now)
-        self.layer.answer(server, data, best[1].status, now)
         self._settled(server)
+        self.layer.answer(server, data, best[1].status, now)
 
     def _overflow(
         self, client: ClientTx, server: ServerTx, plan: Plan, status: int, now: float
@@ -304,9 +303,9 @@ class Proxy:
         self.aftermath.left(client, now)
         if server is None or client.abandoned or server.request is None:
             return
-        self._shared.count("no answer")
         client.final = True
-        self._local_failure(server, 408, now)
+        self._shared.count("no answer")
+        self._local_failure(server, 487 if server.cancelled else 408, now)
 
     def failed(self, client: ClientTx, now: float) -> None:
         """The flow could not carry the request."""
@@ -319,23 +318,24 @@ class Proxy:
         self._shared.count("flow failed")
         if client.node >= 0 and server.plan is not None and server.plan.leg is None:
             client.abandoned = True
-            if not [b for b in server.branches if not b.abandoned]:
+            live = any(b.under_way for b in server.branches)
+            if not live and not self.failover.unhold(server, server.plan, now):
                 self.failover.park(server, now)
             return
         self._local_failure(server, 480, now)
 
     def _local_failure(self, server: ServerTx, status: int, now: float) -> None:
         """A branch that ends without an answer of its own counts like a weak answer."""
-        if any(not b.final and not b.abandoned for b in server.branches):
+        if any(b.under_way for b in server.branches):
             return
-        best = server.best
-        plan = server.plan
-        if plan is not None and self._spare(server, plan, now):
-            return
+        best, plan = server.best, server.plan
+        if plan is not None:
+            if self._spare(server, plan, now) or self.failover.unhold(server, plan, now):
+                return
         if best is not None and plan is not None:
             data = self._builder.back(best[0], server, plan, best[1], now)
-            self.layer.answer(server, data, best[1].status, now)
             self._settled(server)
+            self.layer.answer(server, data, best[1].status, now)
         elif server.invite or status != 408:
             self.refuse(server, status, now)
         else:
@@ -381,7 +381,7 @@ class Proxy:
             shared.count("dialogs ended")
 
     def _settled(self, server: ServerTx) -> None:
-        """A request failed for good: an INVITE's early dialogs are over (RFC 3261 12.3)."""
+        """The final answer: an INVITE's other early dialogs are over (RFC 3261 12.3, 13.2.2.4)."""
         if server.invite and server.flow.node >= 0:
             self._shared.pair.links[server.flow.node].serving.pop(server.key, None)
         for branch in server.branches:

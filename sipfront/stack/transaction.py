@@ -282,3 +282,8 @@ class ClientTx:
         self.final = False
         self.legs: list[Leg] = []  # dialogs that its answers made
         self.probe = -1  # the number of the probe that it is
+
+    @property
+    def under_way(self) -> bool:
+        """Whether more can come of it: it was not given up, has not ended, and holds no failure."""
+        return not self.abandoned and not self.final and self.held is None
