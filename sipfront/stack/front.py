@@ -44,6 +44,9 @@ _SIP = (b"sip", b"sips")
 REFUSALS = frozenset(("refused", "reset"))
 #: An answer to a probe that comes later than this is no answer.
 _PROBE_LIFE = 4.0
+#: How often one request may pass the front (Max-Forwards does not count what a node hides).
+MAX_SPIRAL = 10
+_BRANCH = len(COOKIE) + 16
 #: Request-URI schemes that a front forwards; the nodes know what to do with a number.
 _FORWARDED = (b"sip", b"sips", b"tel", b"urn")
 
@@ -78,7 +81,7 @@ class Engine:
             shared.count("garbage: " + error.reason)
             return
         except Malformed as error:
-            self._malformed(error, flow)
+            self._malformed(error, flow, now)
             return
         if message.status:
             self._response(message, flow, now)
@@ -187,6 +190,9 @@ class Engine:
         if client.flow.node != flow.node:
             self.shared.count("response from the wrong side")
             return
+        if client.invite != (message.cseq_method == b"INVITE"):
+            self.shared.count("response to another method")
+            return
         self._layer.respond(client, message, now)
 
     # -- requests ------------------------------------------------------------------------------
@@ -196,7 +202,7 @@ class Engine:
             via = top_via(message)
         except Malformed as error:
             error.message = message
-            self._malformed(error, flow)
+            self._malformed(error, flow, now)
             return
         method = message.method
         key = server_key(message, via, flow, b"INVITE" if method == b"ACK" else method)
@@ -253,12 +259,13 @@ class Engine:
             raise Malformed("headers in the Request-URI")  # 19.1.1 table 1
         if uri.scheme in _SIP and uri.user is None and uri.host_key in shared.own_hosts:
             if method == b"OPTIONS" and not message.to_tag:
-                serves = any(state == NodeState.UP for state in shared.pair.route.states)
+                route = shared.pair.route
+                serves = route.active is not None and NodeState.UP in route.states
                 raise Refusal(200 if inside or serves else 503, "asked ourselves")
         hops = message.value(MAX_FORWARDS)
         if hops is not None and int(hops) == 0:
             raise Refusal(483, "too many hops")
-        self._loop(message)
+        self._loop(message, flow)
         required = message.values(PROXY_REQUIRE)
         if required:
             raise Refusal(
@@ -287,21 +294,31 @@ class Engine:
         except SipError:
             return True
 
-    def _loop(self, message: Message) -> None:
-        """RFC 5393 4.2: our own Via below, for the same Request-URI, is a loop.
+    def _loop(self, message: Message, flow: Flow) -> None:
+        """RFC 5393 4.2: a request that we have already seen, from this side and for this URI.
 
-        A branch of ours that is still under way says exactly what was sent.
+        Each side sees one Via of ours, so what lies behind a branch of ours that is still under
+        way is followed back.  Another URI, or the other side, is a spiral and may go on: a node
+        that is a proxy sends on what it got.  What comes back from outside as it was sent is a loop.
         """
-        via_lines = message.lines(VIA)
-        for listener in self.shared.flows.listeners:
-            at = via_lines.find(b" " + listener.contact + b";branch=")
-            if at < 0:
-                continue
-            start = via_lines.find(b"branch=", at) + 7
-            branch = via_lines[start : start + len(COOKIE) + 16]
-            client = self._layer.clients.get(branch)
-            if client is not None and client.sent.split(b" ", 2)[1] == message.uri:
+        lines = message.lines(VIA)
+        for _ in range(MAX_SPIRAL):
+            client = None
+            for piece in lines.split(b"branch=")[1:]:
+                client = self._layer.clients.get(piece[:_BRANCH])
+                if client is not None:
+                    break
+            if client is None:
+                return
+            if flow.node < 0 and client.sent.split(b" ", 2)[1] == message.uri:
                 raise Refusal(482, "loop")
+            server = client.server
+            if server is None or server.request is None:
+                return
+            if (server.flow.node < 0) == (flow.node < 0) and server.request.uri == message.uri:
+                raise Refusal(482, "loop")
+            lines = server.request.lines(VIA)
+        raise Refusal(482, "loop")
 
     def _ack(self, message: Message, flow: Flow, now: float) -> None:
         """The ACK of a 2xx; one that leads nowhere is dropped (RFC 3261 17.1.1.3)."""
@@ -340,12 +357,14 @@ class Engine:
                 )
             )
 
-    def _malformed(self, error: Malformed, flow: Flow) -> None:
+    def _malformed(self, error: Malformed, flow: Flow, now: float) -> None:
         """400 and its kin, without a transaction (RFC 3261 8.2.7)."""
         shared = self.shared
         shared.count("malformed: " + error.reason)
         message = error.message
         if message is None or message.method == b"ACK" or message.status:
+            return
+        if flow.node < 0 and shared.guard.banned(flow.host, now):
             return
         try:
             reply_flow, vias = way_back(message, top_via(message), flow, self.shared.flows)

@@ -370,3 +370,57 @@ def test_a_node_that_slept_does_not_ring_for_a_call_that_went_on() -> None:
     assert (no.to, no.message.status) == (NODE_A, 480)
     (ring,) = world.hear(world.nodes[1], rings(1, NODE_B))
     assert ring.flow is callee
+
+
+def test_a_node_may_send_on_what_it_got() -> None:
+    """A spiral: the same Request-URI from the other side is no loop; from the same side it is."""
+    world = World()
+    caller = world.phone()
+    desk = world.phone("198.51.100.9", 40001)
+    register(world, desk, "sip:1002@192.168.1.9:5060", user="1002")
+    (into,) = world.hear(caller, request("INVITE", "sip:1002@example.com"))
+    assert into.message.uri == b"sip:1002@example.com"
+    onward = f"Via: {(into.message.value(h.VIA) or b'').decode()}"
+    (out,) = world.hear(
+        world.nodes[0],
+        request("INVITE", "sip:1002@example.com", via=f"{NODE_A}:5060", branch="px", extra=onward),
+    )
+    assert out.flow is desk
+    # The phone is a proxy too, and sends it where it came from.
+    again = f"Via: {(out.message.value(h.VIA) or b'').decode()}"
+    (no,) = world.hear(
+        desk, request("INVITE", "sip:1002@example.com", via="x.invalid", branch="py", extra=again)
+    )
+    assert (no.flow, no.message.status) == (desk, 482)
+
+
+def test_an_answer_to_another_method_is_none() -> None:
+    """RFC 3261 17.1.3: branch and CSeq method."""
+    world = World()
+    (invite,) = world.hear(world.phone(), request("INVITE", "sip:600@example.com"))
+    text = answer(invite, 200, tag="n").replace("1 INVITE", "1 INFO")
+    assert world.hear(invite.flow, text) == []
+    assert world.engine.counters["response to another method"] == 1
+
+
+def test_options_to_ourselves() -> None:
+    """200 when some node can take calls; nobody knows before the first decision."""
+    world = World()
+    phone = world.phone()
+    (yes,) = world.hear(phone, request("OPTIONS", f"sip:{FRONT}"))
+    assert yes.message.status == 200
+    world.route(None)
+    (no,) = world.hear(phone, request("OPTIONS", f"sip:{FRONT}", branch="b2"))
+    assert no.message.status == 503
+
+
+def test_a_banned_source_hears_nothing_whatever_it_sends() -> None:
+    world = World()
+    phone = world.phone()
+    for _ in range(10):
+        world.engine.shared.guard.refused(phone.host, "", world.now)
+    assert world.hear(phone, request("INVITE", "sip:600@example.com")) == []
+    broken = request("INVITE", "sip:600@example.com", branch="b2").replace("CSeq: 1", "CSeq: x")
+    assert world.hear(phone, broken) == []
+    (emergency,) = world.hear(phone, request("INVITE", "sip:112@example.com", branch="b3"))
+    assert emergency.to == NODE_A
