@@ -95,7 +95,7 @@ class Hide:
         """A 3xx Contact is no remote target: only a node's host is mapped to ours."""
         shared = self._shared
         if self._flow is None and (
-            uri.host in shared.mask.hosts or uri.host_key in shared.inside_hosts
+            uri.host_key in shared.mask.hosts or uri.host_key in shared.inside_hosts
         ):
             return forward.hidden(uri, self._listener, b"")
         return uri.raw
@@ -136,7 +136,8 @@ class Builder:
             extra += b"X-Sipfront-Attempt: %d\r\n" % (plan.attempts + 1)
         data = forward.request(
             message,
-            uri=plan.uri or self.node_uri(message, node),
+            # The URI is that node's own; a hedge takes the call to the other one.
+            uri=(plan.uri if node == plan.node else b"") or self.node_uri(message, node),
             via=b"%b;branch=%b;rport" % (listener.via, branch),
             routes=plan.routes,
             contact=hide,
@@ -247,6 +248,8 @@ class Builder:
                 shared.registrar.back(message, request, edits)
                 if 200 <= message.status < 300:
                     shared.registrar.accepted(plan.registration, message, now, edits)
+                else:  # whatever its Contacts are, they are no remote targets
+                    hide = Hide(shared, server.flow.listener, client.node, None, redirect=True)
             else:
                 secure = request.uri[:5].lower() == b"sips:"
                 hide = Hide(
@@ -261,8 +264,7 @@ class Builder:
             hide = Hide(
                 shared, server.flow.listener, server.flow.node, client.flow, redirect=redirect
             )
-            if plan.masked:
-                self._restore(message, request, edits)
+            self._restore(message, request, edits)
         data = forward.response(
             message,
             vias=server.vias,
@@ -301,7 +303,8 @@ class Builder:
                 continue
             if hid == TO and not request.to_tag and message.to_tag:
                 value += b";tag=" + message.to_tag
-            edits.append((field[2], field[3], value))
+            if message.data[field[2] : field[3]] != value:
+                edits.append((field[2], field[3], value))
 
     def _shown(self, value: bytes) -> bytes:
         """A From or To value of a node as the outside sees it."""
@@ -336,9 +339,12 @@ class Builder:
         else:
             outside_tag, inside_tag = message.to_tag, message.from_tag
         leg = shared.legs.find(message.call_id, outside_tag, inside_tag)
+        known = leg is not None
         if leg is None:
             owner = client.node if plan.to_node else server.flow.node
             leg = Leg(message.call_id, outside_tag, inside_tag, owner)
+        if not leg.outside_party:  # new, or known only by a NOTIFY that overtook this answer
+            sent_to = client.sent.split(b" ", 2)[1]  # the target until a Contact says more
             leg.epoch = shared.pair.route.epoch
             leg.kind = request.method
             leg.by_outside = plan.to_node
@@ -352,6 +358,7 @@ class Builder:
                 leg.outside_routes = first_routes
                 leg.outside_cseq = request.cseq
                 leg.inside_flow = client.flow
+                leg.inside_target = leg.inside_target or sent_to
                 leg.outside_party = request.value(FROM) or b""
                 leg.inside_party = self._shown(message.value(TO) or b"")
             else:
@@ -361,10 +368,12 @@ class Builder:
                 leg.inside_cseq = request.cseq
                 leg.inside_uri = plan.masked
                 leg.outside_flow = client.flow
+                leg.outside_target = leg.outside_target or sent_to
                 leg.outside_party = message.value(TO) or b""
                 leg.inside_party = self._shown(request.value(FROM) or b"")
-            shared.legs.add(leg)
-            client.legs.append(leg)
+            if not known:
+                shared.legs.add(leg)
+                client.legs.append(leg)
         if target:
             routes = reversed_routes(message.values(RECORD_ROUTE))
             if plan.to_node:

@@ -272,24 +272,26 @@ def routed(target: bytes, routes: bytes) -> tuple[bytes, bytes]:
 class Mask:
     """Finds what would betray a node outside, and says what to put there."""
 
-    hosts: tuple[bytes, ...]
+    hosts: tuple[bytes, ...]  # in lower case
     domain: bytes
     pattern: re.Pattern[bytes]
+    letters: bool  # whether a host can be written in more than one way
 
     @classmethod
     def of(cls, hosts: tuple[bytes, ...], domain: bytes) -> Mask:
         """A mask for the hosts of all nodes (and our own inside ones)."""
+        hosts = tuple(host.lower() for host in hosts)
         names = b"|".join(re.escape(host) for host in sorted(hosts, key=len, reverse=True))
         # A host is one only between these: never a part of another address or name.
         pattern = re.compile(
             rb"(?<![0-9A-Za-z.\-\[])(?:" + names + rb")(?::[0-9]+)?(?![0-9A-Za-z.\-\]])",
             re.IGNORECASE,
         )
-        return cls(hosts, domain, pattern)
+        return cls(hosts, domain, pattern, any(host != host.upper() for host in hosts))
 
     def needed(self, message: Message) -> bool:
         """Whether any of the hosts stands anywhere in the message: two quick looks."""
-        data = message.data
+        data = message.data.lower() if self.letters else message.data
         return any(data.find(host) >= 0 for host in self.hosts)
 
     def edits(self, message: Message, edits: list[Edit]) -> bytes:
