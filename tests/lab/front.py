@@ -29,7 +29,7 @@ INSIDE = f"{ADDRESS}:5062"
 NODES = {"pbx-a": "127.0.0.11", "pbx-b": "127.0.0.12"}
 CARRIER = "127.0.2.1"
 ADMIN = f"{ADDRESS}:8060"
-START = 15.0
+START = 30.0
 
 
 def configuration(folder: Path, **changes: Any) -> dict[str, Any]:
@@ -92,6 +92,7 @@ class Front:
             if await asyncio.to_thread(self._ready):
                 return time.monotonic() - begun
             if self.process.poll() is not None or time.monotonic() - begun > START:
+                self.kill()  # or it would serve the next test, late
                 raise PeerError(f"the front did not start:\n{self.log_end()}")
             await asyncio.sleep(0.05)
 
