@@ -3,9 +3,8 @@
 Every ``sh`` block of README.md and docs/ says in an HTML comment above it how it is proved:
 
 - ``run``: as it stands, in an empty folder.
-- ``install``: as it stands, on a copy of the sources, with /opt and /etc inside the test's folder.
-  systemd is played by a few lines of shell that do with the unit what systemd does: understand it,
-  start what ExecStart says, wait for READY=1.
+- ``install``: as it stands, on a copy of the sources, with /opt and /etc inside the test's folder:
+  see test_install.py.
 - ``front``: against a running front with two nodes, those of the demonstration.
 - ``backup``, ``rotate``: on a state folder that a front has made.
 - ``make``, ``lab``: too long for here, they are what CI and the lab do; here their targets and
@@ -21,16 +20,11 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import shlex
 import shutil
-import signal
 import subprocess
 import sys
-import sysconfig
 import tarfile
-from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import aiohttp
 import pytest
@@ -43,47 +37,20 @@ from sipfront.config.later import KEYS, VALUES
 from sipfront.demo.stage import Stage
 from sipfront.runtime import keys
 from tests.lab.asterisk import DOMAIN, Asterisk
-
-ROOT = Path(__file__).resolve().parent.parent
-README = ROOT / "README.md"
-PAGES = [README, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
-FENCE = re.compile(
-    r"(?:^<!-- (?P<proof>[^\n]*) -->\n)?^```(?P<kind>\w*)\n(?P<text>.*?)^```$",
-    re.MULTILINE | re.DOTALL,
+from tests.pages import (
+    FENCE,
+    PAGES,
+    README,
+    ROOT,
+    Block,
+    bash,
+    blocks,
+    environment,
+    named,
+    proved,
+    script,
+    tools,
 )
-
-
-class Block(NamedTuple):
-    """A fenced block of a page."""
-
-    page: Path
-    kind: str
-    proof: str
-    text: str
-
-    def __str__(self) -> str:
-        return f"{self.page.name}: {self.text.splitlines()[0][:40]}"
-
-    @property
-    def commands(self) -> list[list[str]]:
-        """Its lines as words, comments removed."""
-        return [words for line in self.text.splitlines() if (words := shlex.split(line, True))]
-
-
-def blocks() -> Iterator[Block]:
-    for page in PAGES:
-        for found in FENCE.finditer(page.read_text()):
-            yield Block(page, found["kind"], found["proof"] or "", found["text"])
-
-
-def proved(how: str) -> list[Block]:
-    return [block for block in blocks() if block.proof == f"test: {how}"]
-
-
-def named(which: list[Block]) -> pytest.MarkDecorator:
-    assert which
-    return pytest.mark.parametrize("block", which, ids=str)
-
 
 # ---- pages -----------------------------------------------------------------------------------
 
@@ -249,47 +216,9 @@ def test_the_shell_can_read_it(block: Block) -> None:
                 assert (ROOT / word).exists(), word
 
 
-@pytest.fixture(name="bin")
-def bin_(tmp_path: Path) -> Path:
-    """A folder for PATH with ``sipfront`` and ``python`` of this checkout."""
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    script(folder / "sipfront", f'exec {sys.executable} -m sipfront "$@"')
-    script(folder / "python", f'exec {sys.executable} "$@"')
-    return folder
-
-
-def script(file: Path, text: str) -> None:
-    file.write_text(f"#!/bin/sh\n{text}\n")
-    file.chmod(0o755)
-
-
-def environment(bin_: Path, **more: str) -> dict[str, str]:
-    path = f"{bin_}:{Path(sys.executable).parent}:{os.environ['PATH']}"
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("SIPFRONT_", "STATE_"))}
-    return {**kept, "PATH": path, "PYTHONPATH": str(ROOT), **more}
-
-
-def bash(text: str, folder: Path, env: dict[str, str], limit: float = 55) -> str:
-    """Run a block as a shell would, ending at the first command that fails."""
-    command = ["bash", "-euxo", "pipefail", "-c", text]
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        env=env,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=limit,
-        check=False,
-    )
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-    return done.stdout
-
-
 @named(proved("run"))
-def test_it_runs(block: Block, tmp_path: Path, bin: Path) -> None:  # noqa: A002
-    assert bash(block.text, tmp_path, environment(bin))
+def test_it_runs(block: Block, tmp_path: Path) -> None:
+    assert bash(block.text, tmp_path, environment(tools(tmp_path)))
 
 
 @named(proved("make"))
@@ -310,9 +239,9 @@ def test_fault_runs_know_their_options(block: Block, monkeypatch: pytest.MonkeyP
         assert seen
 
 
-async def test_the_verbs_against_a_running_front(tmp_path: Path, bin: Path) -> None:  # noqa: A002
+async def test_the_verbs_against_a_running_front(tmp_path: Path) -> None:
     async with Stage(folder=tmp_path) as stage:
-        env = environment(bin, SIPFRONT_CONFIG=str(tmp_path / "sipfront.yaml"))
+        env = environment(tools(tmp_path), SIPFRONT_CONFIG=str(tmp_path / "sipfront.yaml"))
         for block in proved("front"):
             text = block.text.replace("10.0.0.11", f"{stage.network}.11")
             assert await asyncio.to_thread(bash, text, tmp_path, env), block
@@ -349,11 +278,12 @@ def test_the_counters_are_those_of_the_code() -> None:
 
 
 @named(proved("rotate"))
-def test_a_rotated_key_opens_what_is_on_the_way(block: Block, tmp_path: Path, bin: Path) -> None:  # noqa: A002
+def test_a_rotated_key_opens_what_is_on_the_way(block: Block, tmp_path: Path) -> None:
     before = keys.load(tmp_path / "keys")
-    script(bin / "systemctl", "test $1 = restart")
+    folder = tools(tmp_path)
+    script(folder / "systemctl", "test $1 = restart")
     text = block.text.replace("/var/lib/sipfront", str(tmp_path))
-    bash(text, tmp_path, environment(bin))
+    bash(text, tmp_path, environment(folder))
     after = keys.load(tmp_path / "keys")
     assert after.tokens[1:] == before.tokens
     assert after.tokens[0] != before.tokens[0]
@@ -361,7 +291,7 @@ def test_a_rotated_key_opens_what_is_on_the_way(block: Block, tmp_path: Path, bi
 
 
 @named(proved("backup"))
-def test_the_backup_holds_the_keys(block: Block, tmp_path: Path, bin: Path) -> None:  # noqa: A002
+def test_the_backup_holds_the_keys(block: Block, tmp_path: Path) -> None:
     etc, state = tmp_path / "etc/sipfront", tmp_path / "var/lib/private/sipfront"
     for folder in (etc, state):
         folder.mkdir(parents=True)
@@ -369,94 +299,9 @@ def test_the_backup_holds_the_keys(block: Block, tmp_path: Path, bin: Path) -> N
     keys.load(state / "keys")
     (state / "token").write_text("t")
     (etc / "sipfront.yaml").write_text("front:\n")
-    bash(block.text.replace("-C /", f"-C {tmp_path}"), tmp_path, environment(bin))
+    bash(block.text.replace("-C /", f"-C {tmp_path}"), tmp_path, environment(tools(tmp_path)))
     with tarfile.open(tmp_path / "sipfront-backup.tar.gz") as made:
         names = set(made.getnames())
     kept = {"keys/token.key", "keys/binding.key", "token"}
     assert {f"var/lib/sipfront/{name}" for name in kept} <= names
     assert "etc/sipfront/sipfront.yaml" in names
-
-
-# ---- from the clone to a service -------------------------------------------------------------
-
-SYSTEMCTL = """\
-unit={root}/etc/systemd/system/sipfront.service
-case "$1" in
-  daemon-reload) test -s $unit ;;
-  enable) exec {python} {player} $unit {root} ;;
-  *) echo "systemctl $*?" >&2; exit 1 ;;
-esac
-"""
-#: What systemd does with Type=notify: start it, and go on when it says READY=1.
-PLAYER = """\
-import os, re, socket, subprocess, sys
-unit, root = sys.argv[1:]
-text = open(unit).read()
-command = re.search(r"^ExecStart=(.*)$", text, re.M)[1].split()
-state = root + "/var/lib/" + re.search(r"^StateDirectory=(.*)$", text, re.M)[1]
-os.makedirs(state, mode=0o700)
-with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told:
-    told.bind(root + "/notify")
-    told.settimeout(20)
-    environment = {**os.environ, "NOTIFY_SOCKET": root + "/notify", "STATE_DIRECTORY": state}
-    environment.pop("PYTHONPATH")
-    with open(root + "/log", "w") as log:
-        made = subprocess.Popen(
-            [root + command[0], *command[1:-1], root + command[-1]],
-            env=environment, stdout=log, stderr=log, cwd="/", start_new_session=True,
-        )
-    open(root + "/pid", "w").write(str(made.pid))
-    while b"READY=1" not in told.recv(4096):
-        pass
-"""
-
-
-@pytest.mark.timeout(300)
-@named(proved("install"))
-def test_from_the_clone_to_a_service(block: Block, tmp_path: Path, bin: Path) -> None:  # noqa: A002
-    assert len(block.commands) <= 10
-    clone, root = tmp_path / "clone", tmp_path / "root"
-    for folder in ("sipfront", "probes", "config"):
-        ignored = shutil.ignore_patterns("__pycache__", "*.so", "*.c")
-        shutil.copytree(ROOT / folder, clone / folder, ignore=ignored)
-    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, clone / name)
-    (root / "opt").mkdir(parents=True)
-    (root / "etc/systemd/system").mkdir(parents=True)
-
-    # The administrator's editor writes what the README shows, on loopback.
-    mine = next(one for one in blocks() if one.page == README and one.kind == "yaml").text
-    for outside, inside in (("192.0.2.", "127.0.86."), ("10.0.0.", "127.0.86.")):
-        mine = mine.replace(outside, inside)
-    (tmp_path / "mine.yaml").write_text(
-        f"{mine}admin: {{listen: 'http://127.0.86.10:8060'}}\n"  # another front may have the default
-    )
-    script(bin / "editor", f'cp {tmp_path / "mine.yaml"} "$1"')
-    (tmp_path / "player.py").write_text(PLAYER)
-    player = tmp_path / "player.py"
-    script(bin / "systemctl", SYSTEMCTL.format(root=root, python=sys.executable, player=player))
-
-    text = block.text
-    for folder in ("/opt", "/etc"):
-        text = re.sub(rf"(?<![\w.}}/]){folder}/", f"{root}{folder}/", text)
-    # Nothing is fetched here: the new venv sees what this one has.
-    text = text.replace("pip install .", "pip install --quiet --no-deps --no-build-isolation .")
-    here = f"{root}/opt/sipfront/bin/pip uninstall --quiet --yes setuptools\n"  # of an old venv
-    here += f"echo {sysconfig.get_path('purelib')} > "
-    here += f"$(echo {root}/opt/sipfront/lib/python3*/site-packages)/here.pth"
-    first, rest = text.split("\n", 1)
-    env = environment(
-        bin,
-        EDITOR=str(bin / "editor"),
-        SIPFRONT_PURE="1",
-        SIPFRONT_CONFIG=f"{root}/etc/sipfront/sipfront.yaml",
-        STATE_DIRECTORY=f"{root}/var/lib/sipfront",
-        PYTHONPATH="",
-    )
-    try:
-        said = bash(f"{first}\n{here}\n{rest}", clone, env, limit=240)
-    finally:
-        if (root / "pid").exists():
-            os.kill(int((root / "pid").read_text()), signal.SIGTERM)
-    assert "redundant: no" in said  # there are no PBXs at these addresses
-    assert "pbx-a" in said
