@@ -34,7 +34,7 @@ log = logging.getLogger("sipfront.app")
 
 #: How long a port that is in use is waited for: a front that was told to end needs up to 2 s for
 #: its transactions, and its store a moment.
-PORT_WAIT = 8.0
+PORT_WAIT = 5.0
 #: How often it is tried meanwhile.
 PORT_LOOK = 0.02
 

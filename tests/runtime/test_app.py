@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.runtime.support import address, certificate
+from sipfront.runtime.persist import Persist
+from sipfront.sip.message import scan
+from sipfront.sip.reply import reply
+from sipfront.stack.bindings import Binding
+from sipfront.stack.flows import Flows, Listener, Transport
+from sipfront.stack.front import Engine
+from sipfront.stack.settings import Node as EngineNode
+from sipfront.stack.settings import Settings
+from sipfront.store.sqlite import SqliteStore
+from tests.runtime.support import address, certificate, message
 
 Start = Callable[..., "Process"]
 
@@ -32,14 +43,18 @@ except StartupError as error:
     code = 2
 sys.exit(code)
 """
+#: The same with the real engine.
+REAL = RUN.replace(", make_engine=EchoEngine", "")
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT = 15.0
+#: Restored within 3 s on a machine with time to spare.
+PHONES = 100_000
 
 
 class Process:
     """One front, its log read line by line, its readiness by the socket of systemd."""
 
-    def __init__(self, folder: Path, text: str) -> None:
+    def __init__(self, folder: Path, text: str, run: str = RUN) -> None:
         self.file = folder / "sipfront.yaml"
         self.file.write_text(text)
         self.notices = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -54,7 +69,7 @@ class Process:
         self.log = folder / "log"
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", RUN, str(self.file)], env=env, stderr=log, cwd=folder
+                [sys.executable, "-c", run, str(self.file)], env=env, stderr=log, cwd=folder
             )
 
     def told(self, state: str) -> None:
@@ -67,7 +82,7 @@ class Process:
             time.sleep(0.01)
 
     def end(self) -> tuple[int, str]:
-        code = self.process.wait(LIMIT)
+        code = self.process.wait(2 * LIMIT)
         return code, self.log.read_text()
 
     def close(self) -> None:
@@ -98,10 +113,10 @@ nodes: [{{name: pbx-a, uri: "sip:{host}:5081"}}, {{name: pbx-b, uri: "sip:{host}
 def start(tmp_path: Path) -> Iterator[Start]:
     started: list[Process] = []
 
-    def make(content: str, folder: str = "") -> Process:
+    def make(content: str, folder: str = "", run: str = RUN) -> Process:
         where = tmp_path / folder if folder else tmp_path
         where.mkdir(exist_ok=True)
-        started.append(Process(where, content))
+        started.append(Process(where, content, run))
         return started[-1]
 
     yield make
@@ -227,3 +242,110 @@ def test_no_right_to_bind(start: Start, tmp_path: Path, host: str) -> None:
     )
     assert done.returncode == 2, done.stderr
     assert "no right to do that" in done.stdout
+
+
+class Node(threading.Thread):
+    """A node that says 200 to everything."""
+
+    def __init__(self, host: str, port: int) -> None:
+        super().__init__(daemon=True)
+        self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.sock.bind((host, port))
+        self.start()
+
+    def run(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                data, addr = self.sock.recvfrom(65_536)
+                if not data:  # woken to end
+                    return
+                self.sock.sendto(reply(scan(data), 200, to_tag=b"n"), addr)
+
+    def close(self) -> None:
+        self.sock.shutdown(socket.SHUT_RDWR)
+        self.join(LIMIT)
+        self.sock.close()
+
+
+@pytest.fixture
+def nodes(host: str) -> Iterator[None]:
+    """Both nodes of a front on ``host``."""
+    sockets = [Node(host, port) for port in (5081, 5082)]
+    yield
+    for node in sockets:
+        with contextlib.suppress(OSError):  # an unconnected socket says so, and wakes its reader
+            node.close()
+
+
+def remember(file: Path, host: str, count: int) -> None:
+    """Make the store that a front with so many phones leaves behind."""
+    here = Listener(0, Transport.UDP, host.encode(), 5060, inside=False, bound=(host, 5060))
+    flows = Flows([here])
+    engine = Engine(
+        Settings(
+            (EngineNode("a", b"127.0.0.2", 5060, 0, (b"127.0.0.2",)),),
+            (b"example.com",),
+            token_keys=(b"k" * 32,),
+            binding_key=b"b" * 32,
+        ),
+        flows,
+        os.urandom,
+    )
+    store = SqliteStore(file)
+    saving = Persist(engine, store, flows, lambda _: None, time.time() - time.monotonic())
+    saving.restore([], time.monotonic())
+    tokens = engine.shared.tokens
+    for number in range(count):
+        user = b"%06d" % number
+        phone = f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}"
+        contact = b"sip:%b@%b:5060;line=abcdefgh" % (user, phone.encode())
+        aor = b"%b@example.com" % user
+        binding = Binding(tokens.binding(aor, user), aor, contact, flows.udp(here, phone, 5060))
+        binding.expires = time.monotonic() + 3600
+        binding.cseq = number
+        binding.user_agent = b"A phone of some maker 1.2.3.4 001122334455"
+        engine.shared.bindings.put(binding)
+    saving.save()
+    while store.waiting():
+        time.sleep(0.01)
+    store.close()
+
+
+def used(pid: int) -> float:
+    """Seconds of processor time of a process (proc(5))."""
+    numbers = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(numbers[11]) + int(numbers[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@pytest.mark.usefixtures("nodes")
+def test_100_000_bindings_within_3_s(start: Start, tmp_path: Path, host: str) -> None:
+    file = tmp_path / "state" / "state.db"
+    remember(file, host, PHONES)
+    asking = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    asking.bind((address(), 5060))
+    asking.settimeout(0.02)
+    asking.connect((host, 5060))
+    begun = time.monotonic()
+    running = start(text(host), run=REAL)
+    while True:
+        assert time.monotonic() < begun + 4 * LIMIT, running.log.read_text()
+        with contextlib.suppress(OSError):
+            asking.send(message())
+            if asking.recv(65_536).startswith(b"SIP/2.0 200"):
+                break
+            # 503 until the nodes are known: an answer, but not yet a service
+    took = time.monotonic() - begun
+    asking.close()
+    worked = used(running.process.pid)
+    size = file.stat().st_size / 1e6
+    print(
+        f"{PHONES} bindings ({size:.0f} MB): first answer {took:.2f} s after the start, "
+        f"{worked:.2f} s of them at work"
+    )
+    running.logged(f"{PHONES} bindings are known again")
+    # On a busy machine the rest of the time belongs to others.
+    assert worked < 3.0
+    if os.getloadavg()[0] < 0.75 * (os.cpu_count() or 1):
+        assert took < 3.0
+    running.process.send_signal(signal.SIGTERM)
+    assert running.end()[0] == 0

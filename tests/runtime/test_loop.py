@@ -59,7 +59,7 @@ class Boss:
 def driver(engine: EchoEngine, boss: Boss | None = None) -> tuple[Driver, Wire, Flow]:
     made = Driver(engine, boss)
     wire = Wire()
-    made.datagrams[0] = wire
+    made.datagrams = {0: wire}
     return made, wire, Flows([HERE, THERE]).udp(HERE, "127.0.0.2", 5060)
 
 

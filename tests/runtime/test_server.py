@@ -12,9 +12,10 @@ import pytest
 
 from sipfront.config.model import Config
 from sipfront.runtime.errors import StartupError
-from sipfront.runtime.server import Server
+from sipfront.runtime.server import Server, default_engine
 from sipfront.stack.flows import Transport
 from sipfront.stack.route import NodeState, Standing
+from sipfront.store.port import Row
 from tests.runtime.support import (
     EchoEngine,
     Peer,
@@ -34,7 +35,7 @@ def engine_of(server: Server) -> EchoEngine:
 
 @contextlib.asynccontextmanager
 async def front(config: Config, **more: Any) -> AsyncIterator[Server]:
-    server = Server(config, make_engine=EchoEngine, **more)
+    server = Server(config, **{"make_engine": EchoEngine, **more})
     await server.start()
     try:
         yield server
@@ -260,3 +261,82 @@ async def test_a_node_by_tcp_is_dialled_and_dialled_again(tmp_path: Path) -> Non
         assert server.control.status()["active"] == "pbx-a"
     node.close()
     b.close()
+
+
+async def test_signalling_goes_on_when_the_store_does_not(tmp_path: Path) -> None:
+    """Disk full, frozen, locked: the answers stay, health says so, and says when it is over."""
+    host = address()
+    async with nodes(host), front(pair(tmp_path, host), make_engine=default_engine) as server:
+        await until(lambda: server.control.ready()[0])
+        store = Sick()
+        server.store.close()
+        assert server.persist is not None
+        server.store = server.persist.store = store
+        assert not gauge(server)
+        await until(lambda: "store_degraded" in kinds(server))
+        assert not server.control.status()["healthy"]
+        assert "disk full" in server.control.status()["store"]
+        phone = await peer(address(), 5060)
+        phone.send(message(), (host, 5060))
+        await until(lambda: phone.got)
+        assert server.control.ready()[0]
+        store.well = True
+        await until(lambda: "store_recovered" in kinds(server))
+        assert server.control.status()["healthy"]
+        assert gauge(server)
+        phone.close()
+
+
+class Sick:
+    """A store that is not well until it is."""
+
+    well = False
+
+    def load(self) -> list[Row]:
+        return []
+
+    def put(self, rows: list[Row]) -> None:
+        pass
+
+    def health(self) -> tuple[bool, str]:
+        return self.well, "saved" if self.well else "disk full"
+
+    def close(self) -> None:
+        pass
+
+
+def gauge(server: Server) -> float:
+    return next(
+        value for name, *_, value in server.control.metrics() if name == "sipfront_store_healthy"
+    )
+
+
+async def test_a_damaged_store_is_told_and_roles_come_back(tmp_path: Path) -> None:
+    host = address()
+    config = pair(tmp_path, host)
+    file = Path(config.store.removeprefix("sqlite://"))
+    async with nodes(host):
+        async with front(config, make_engine=default_engine) as server:
+            await until(lambda: server.control.status()["redundant"])
+            assert server.control.set_mode("pbx-a", "maintenance")[0]
+            await until(lambda: server.control.status()["active"] == "pbx-b")
+            epoch = server.control.status()["epoch"]
+        async with front(config, make_engine=default_engine) as server:
+            status = server.control.status()
+            assert (status["active"], status["nodes"][0]["mode"]) == ("pbx-b", "maintenance")
+            assert status["epoch"] >= epoch
+        await asyncio.to_thread(file.write_bytes, b"noise" * 1000)
+        async with front(config, make_engine=default_engine) as server:
+            assert "store_damaged" in kinds(server)
+            assert server.control.status()["healthy"]
+    assert len(list(file.parent.glob("state.db.damaged-*"))) == 1
+
+
+async def test_ports_are_free_when_the_store_is_refused(tmp_path: Path) -> None:
+    host = address()
+    config = pair(tmp_path, host)
+    refused = config.model_copy(update={"store": f"sqlite://{tmp_path}"})
+    with pytest.raises(StartupError, match="store: "):
+        Server(refused, make_engine=EchoEngine)
+    async with front(config):
+        pass
