@@ -137,6 +137,10 @@ class BaresipPhone(Phone):
             "auplay_channels 1",
             "audio_channels 1",
             "rtp_ports 4500-4900",
+            # Its jitter buffer never recovers from a jump of sequence numbers, as Asterisk makes
+            # one when it begins to bridge.
+            "jitter_buffer_type off",
+            "jitter_buffer_delay 0-0",
             "call_max_calls 4",
             f"snd_path {self.folder}/heard",
             f"ctrl_tcp_listen {self.ip}:{sip + 2}",
