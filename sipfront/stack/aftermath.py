@@ -80,12 +80,12 @@ class Aftermath:
         plan = server.plan
         if plan is None or server.state != PROCEEDING:
             return
-        for index, branch in enumerate(server.branches):
+        for branch in server.branches:
             if branch.final or branch.abandoned:
                 continue
             self._shared.count("phones silenced")
             self._proxy.parting.abandon(branch, now, ELSEWHERE)
-            binding = plan.targets[index].binding if index < len(plan.targets) else None
+            binding = next((t.binding for t in plan.targets if t.flow is branch.flow), None)
             if binding is not None and branch.cancelling:
                 self._leaving[binding.name] = branch
         self._proxy.layer.close_server(server)
@@ -113,8 +113,9 @@ class Aftermath:
     def release(self, hold: Hold, now: float) -> None:
         """Send what was held; once."""
         binding = hold.target.binding
-        if binding is None or hold.server.request is None or hold.server.cancelled:
-            return
+        server = hold.server
+        if binding is None or server.request is None or server.state > PROCEEDING:
+            return  # answered or cancelled meanwhile
         hold.until = 0.0
         self._leaving.pop(binding.name, None)
         self._proxy.out(hold.server, hold.plan, hold.target, now)
@@ -128,7 +129,7 @@ class Aftermath:
         if flow is not None and not flow.open:
             later = shared.flows.now(flow)
             flow = later if later.open else None
-        if flow is not None and leg.outside_party and leg.inside_party:
+        if flow is not None and leg.outside_party and leg.inside_party and leg.outside_target:
             uri, routes = routed(leg.outside_target, leg.outside_routes)
             branch = b"z9hG4bK" + shared.fresh()
             via = b"%b;branch=%b;rport" % (flow.listener.via, branch)
@@ -136,7 +137,9 @@ class Aftermath:
             if leg.kind != b"INVITE":
                 # RFC 6665 4.4.1: "deactivated" makes the subscriber subscribe again at once.
                 method = b"NOTIFY"
-                contact = hidden(Uri.parse(leg.inside_target), flow.listener, b"")
+                contact = b"sip:" + flow.listener.contact
+                if leg.inside_target:
+                    contact = hidden(Uri.parse(leg.inside_target), flow.listener, b"")
                 extra = (
                     b"Event: %b\r\nSubscription-State: terminated;reason=deactivated\r\n"
                     b"Contact: <%b>\r\n"

@@ -66,14 +66,15 @@ class Failover:
         shared = self._shared
         if server.parked:
             return
-        if len(self.parked) >= shared.settings.limits.parked:
-            self._proxy.refuse(server, 503, now, b"Retry-After: 5\r\n")
+        emergency = server.plan is not None and server.plan.emergency
+        if len(self.parked) >= shared.settings.limits.parked and not emergency:
+            self._proxy.refuse(server, 503, now, shared.retry_after())
             return
         server.parked = True
         self.parked[server.key] = server
         shared.count("parked")
         self._proxy.layer.timers.start(server, UNTIL, shared.settings.timing.park, now)
-        if server.plan is not None and server.plan.emergency and server.request is not None:
+        if emergency and server.request is not None:
             shared.note(now, "emergency call parked", server.request.call_id)
 
     def unpark(self, server: ServerTx) -> None:
@@ -88,7 +89,9 @@ class Failover:
         shared = self._shared
         plan = server.plan
         request = server.request
-        if plan is None or request is None or not server.invite or not shared.settings.hedge:
+        if plan is None or request is None or not server.invite:
+            return
+        if not shared.settings.hedge and not plan.emergency:
             return
         if plan.leg is not None or server.cancelled or len(server.branches) > 1:
             return
@@ -119,6 +122,8 @@ class Failover:
                 self.unpark(server)
                 continue
             route = self._shared.pair.route
+            if plan.leg is not None and self._shared.pair.down(plan.leg.owner):
+                continue
             node = plan.node if plan.node is not None else route.active
             if node is not None and self._shared.pair.down(node):
                 node = route.active
@@ -195,7 +200,7 @@ class Failover:
         elif request.method in (b"PRACK", b"OPTIONS", b"INFO"):
             self._proxy.refuse(server, 200, now)
         else:
-            self._proxy.refuse(server, 481, now)
+            self.park(server, now)  # it may come back; if it does not, rescue ends the dialog
 
     def unanswered(self, client: ClientTx, now: float) -> None:
         """A request was sent again."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from sipfront.stack.flows import Flow
     from sipfront.stack.settings import Limits
 
 #: Nonces live 90 s here: Asterisk's 32 s, others' 60 s, and a retransmission.
@@ -45,6 +46,11 @@ class Nonces:
 
     def __len__(self) -> int:
         return len(self._nonces)
+
+
+def by_flow(flow: Flow) -> int:
+    """How an address of a trunk is called as the issuer of a nonce; nodes are 0 and above."""
+    return -1 - flow.ident
 
 
 def nonce_of(value: bytes) -> bytes:

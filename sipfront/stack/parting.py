@@ -35,9 +35,12 @@ class Parting:
                 plan = client.server.plan
                 if plan is not None and plan.correlation:
                     link.leave(plan.correlation)
+        if client.status < 100:
+            client.resend_at = 0.0  # whoever has it knows it; nobody else shall hear of it now
         if not client.invite:
             return
         client.cancelling = True
+        client.reason = client.reason or reason
         if client.status >= 100 and client.state <= PROCEEDING:
             self.send_cancel(client, reason, now)
 
@@ -46,7 +49,7 @@ class Parting:
         if client.cancel:
             return
         client.cancel = True
-        data = cancellation(client.sent, reason)
+        data = cancellation(client.sent, reason or client.reason)
         cancel = ClientTx(client.branch + b"C", data, client.flow, client.node, False, None, now)
         self._proxy.layer.open_client(cancel, now)
         # RFC 3261 9.1: without a final answer within 64*T1 the branch is over.
@@ -92,6 +95,7 @@ class Parting:
             if branch.abandoned or branch.final:
                 continue
             branch.cancelling = True
+            branch.reason = reason
             if branch.status >= 100:
                 self.send_cancel(branch, reason, now)
             if branch.node >= 0 and self._shared.pair.doubtful(branch.node):

@@ -24,6 +24,8 @@ def may_start(shared: Shared, node: int, message: Message, plan: Plan) -> None:
                 raise Refusal(480, "the call went on elsewhere")
     if standing == Standing.ACTIVE or (plan.leg is not None and standing != Standing.FENCED):
         return
+    if plan.emergency and standing != Standing.FENCED:
+        return
     if standing == Standing.FENCED:
         status = 481 if message.to_tag else 503
         raise Refusal(status, "node is fenced", b"" if message.to_tag else TO_NODE_REFUSED)
@@ -35,7 +37,7 @@ def may_start(shared: Shared, node: int, message: Message, plan: Plan) -> None:
             return
         raise Refusal(503, "node is draining", TO_NODE_REFUSED)
     if message.method == b"INVITE":
-        if len(link.started) < len(link.hedged):
+        if message.call_id in link.started or len(link.started) < len(link.hedged):
             return
         raise Refusal(503, "standby starts no calls", TO_NODE_REFUSED)
     raise Refusal(503, "standby starts nothing", TO_NODE_REFUSED)

@@ -9,21 +9,19 @@ from typing import TYPE_CHECKING
 
 from sipfront.sip.headers import (
     AUTHORIZATION,
-    PROXY_AUTHENTICATE,
     PROXY_AUTHORIZATION,
-    RETRY_AFTER,
     SUBSCRIPTION_STATE,
-    WWW_AUTHENTICATE,
 )
 from sipfront.sip.reply import reply
 from sipfront.stack.aftermath import Aftermath
 from sipfront.stack.branches import Builder
-from sipfront.stack.dialog import CONFIRMED, EARLY, Leg
+from sipfront.stack.dialog import CONFIRMED, EARLY, ENDED, Leg
 from sipfront.stack.failover import Failover
 from sipfront.stack.flows import OUTSIDE, Flow
-from sipfront.stack.guard import nonce_of
+from sipfront.stack.guard import by_flow
 from sipfront.stack.layer import Transactions
-from sipfront.stack.notices import Answered, Overload
+from sipfront.stack.lessons import CHALLENGES, forgive, issued, node_answered
+from sipfront.stack.notices import Answered
 from sipfront.stack.parting import Parting
 from sipfront.stack.refused import count_refusal
 from sipfront.stack.route import Standing
@@ -35,8 +33,8 @@ if TYPE_CHECKING:
     from sipfront.stack.plan import Plan, Target
     from sipfront.stack.shared import Shared
 
-_CHALLENGES = (401, 407)
 _COUNTED = (401, 403, 404, 407)
+_SUBSCRIBED = (b"SUBSCRIBE", b"NOTIFY")
 
 
 class Proxy:
@@ -136,7 +134,7 @@ class Proxy:
         """An answer that a client machine passes."""
         status = message.status
         if client.node >= 0:
-            self._node_answered(client, message, now)
+            node_answered(self._shared, client, message, now)
         first_provisional = client.status < 100
         if status > client.status:
             client.status = status
@@ -149,7 +147,7 @@ class Proxy:
             self.parting.loser(client, message, now)
             return
         if status < 200:
-            if client.invite:
+            if client.invite and not client.cancel:  # a cancelled branch has its own limit
                 self.layer.ring(client, now)
             if client.cancelling and not client.cancel:
                 self.parting.send_cancel(client, b"", now)
@@ -168,33 +166,6 @@ class Proxy:
         else:
             self.failure(client, server, plan, message, now)
 
-    def _node_answered(self, client: ClientTx, message: Message, now: float) -> None:
-        """What every answer of a node teaches."""
-        shared = self._shared
-        link = shared.pair.links[client.node]
-        if client.status == 0 and client.sends == 1:
-            link.sample(now - client.sent_at, shared.settings.timing)
-        status = message.status
-        if status <= 100:
-            return
-        link.pending.pop(client.branch, None)
-        if not client.invite:
-            pass
-        elif status >= 200:
-            link.ringing.pop(client.branch, None)
-        elif not client.abandoned:
-            link.ringing[client.branch] = client
-        if status in _CHALLENGES:
-            for hid in (WWW_AUTHENTICATE, PROXY_AUTHENTICATE):
-                for value in message.values(hid):
-                    shared.nonces.issued(nonce_of(value), client.node, now)
-        elif status == 503 and client.server is not None and client.invite:
-            wanted = message.value(RETRY_AFTER)
-            digits = wanted.partition(b"(")[0].partition(b";")[0].strip() if wanted else b""
-            seconds = int(digits) if digits.isdigit() and len(digits) < 6 else 0
-            link.overloaded_until = now + seconds if seconds else 0.0
-            shared.tell(Overload(client.node, now, seconds))
-
     def _success(
         self, client: ClientTx, server: ServerTx, plan: Plan, message: Message, now: float
     ) -> None:
@@ -210,7 +181,7 @@ class Proxy:
             for branch in server.branches:
                 if branch is not client and not branch.final and not branch.abandoned:
                     self.parting.abandon(branch, now)
-        self._settled(server)
+        self._settled(server, up=True)
         self.layer.answer(server, data, 200, now)
         leg = plan.leg
         if leg is not None:
@@ -231,7 +202,7 @@ class Proxy:
         if request is None:
             return
         live = [b for b in server.branches if b is not client and b.under_way]
-        if client.node >= 0 and live and status not in _CHALLENGES:
+        if client.node >= 0 and live and status not in CHALLENGES:
             if any(shared.pair.doubtful(b.node) and b.status < 101 for b in live if b.node >= 0):
                 client.held = message  # kept until the decision
                 return
@@ -241,13 +212,19 @@ class Proxy:
                 shared.pair.links[client.node].hedged.discard(request.call_id)
             if self._overflow(client, server, plan, status, now):
                 return
-            if status in _CHALLENGES:
+            if status in CHALLENGES:
                 self._won(client, server, now)
                 live = []
             if status in _COUNTED:
                 count_refusal(shared, server, plan, message, now)
-        if plan.leg is not None and request.method == b"BYE":
-            self.end(plan.leg)
+        elif status in CHALLENGES and plan.spare + plan.targets[1:]:
+            issued(shared, message, by_flow(client.flow), now)
+        leg = plan.leg
+        if leg is not None and status not in CHALLENGES:
+            if request.method == b"BYE":
+                self.end(leg)
+            elif status == 481 and leg.kind != b"INVITE" and request.method in _SUBSCRIBED:
+                self.end(leg)  # RFC 6665 4.1.2.2, 4.2.2: the subscription is gone
         if status == 503 and self._spare(server, plan, now):
             return
         best = server.best
@@ -292,14 +269,13 @@ class Proxy:
     def gave_up(self, client: ClientTx, now: float) -> None:
         """Timers B, C and F."""
         server = client.server
-        if client.node >= 0:
-            self._shared.pair.links[client.node].pending.pop(client.branch, None)
         if client.state == PROCEEDING and not client.cancel and client.invite:
             self._shared.count("timer C")
             client.cancelling = True
             self.parting.send_cancel(client, b"", now)
             return
         self.layer.close_client(client)
+        forgive(self._shared, client)
         self.aftermath.left(client, now)
         if server is None or client.abandoned or server.request is None:
             return
@@ -310,8 +286,7 @@ class Proxy:
     def failed(self, client: ClientTx, now: float) -> None:
         """The flow could not carry the request."""
         server = client.server
-        if client.node >= 0:
-            self._shared.pair.links[client.node].pending.pop(client.branch, None)
+        forgive(self._shared, client)
         if server is None or client.abandoned or server.request is None:
             return
         client.final = True
@@ -362,7 +337,11 @@ class Proxy:
             if server.parked:
                 self.failover.unpark(server)
                 self._shared.count("parked too long")
-                self.refuse(server, 503, now, b"Retry-After: 5\r\n")
+                leg = server.plan.leg if server.plan is not None else None
+                if leg is None:
+                    self.refuse(server, 503, now, self._shared.retry_after())
+                else:  # a 481 only for a dialog that was given up: phones drop everything on it
+                    self.refuse(server, 481 if leg.state == ENDED else 500, now)
         elif server.sent == b"":
             data = reply(request, 100, vias=server.vias)
             self.layer.answer(server, data, 100, now)
@@ -380,10 +359,13 @@ class Proxy:
         if was == CONFIRMED:
             shared.count("dialogs ended")
 
-    def _settled(self, server: ServerTx) -> None:
+    def _settled(self, server: ServerTx, *, up: bool = False) -> None:
         """The final answer: an INVITE's other early dialogs are over (RFC 3261 12.3, 13.2.2.4)."""
         if server.invite and server.flow.node >= 0:
-            self._shared.pair.links[server.flow.node].serving.pop(server.key, None)
+            link = self._shared.pair.links[server.flow.node]
+            link.serving.pop(server.key, None)
+            if not up and server.request is not None and not server.request.to_tag:
+                link.started.discard(server.request.call_id)
         for branch in server.branches:
             for leg in branch.legs:
                 if leg.state == EARLY:

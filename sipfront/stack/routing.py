@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from sipfront.sip.headers import (
     AUTHORIZATION,
     JOIN,
+    OURS,
     PROXY_AUTHORIZATION,
     REPLACES,
     TARGET_DIALOG,
@@ -24,7 +25,7 @@ from sipfront.sip.headers import (
 from sipfront.stack.dialog import Leg
 from sipfront.stack.flows import VIA_NAME, Flow
 from sipfront.stack.forward import routed
-from sipfront.stack.guard import nonce_of
+from sipfront.stack.guard import by_flow, nonce_of
 from sipfront.stack.hiding import BINDING, NAMED, PARAM, NodeTarget, OutsideTarget
 from sipfront.stack.plan import Plan, Target, dialog_named, restored
 from sipfront.stack.route import NodeState, Standing
@@ -39,8 +40,9 @@ if TYPE_CHECKING:
 #: A policy refusal towards a node: never 403 or 404, Asterisk stops a trunk for ever on those.
 TO_NODE_REFUSED = b"Retry-After: 7\r\n"
 
-#: Methods that make a dialog when they have no To-tag.
-DIALOG_METHODS = frozenset((b"INVITE", b"SUBSCRIBE", b"REFER", b"NOTIFY"))
+#: Methods that make a dialog when they have no To-tag.  A NOTIFY without one belongs to no
+#: subscription (RFC 6665 4.1.3): PBXs send the state of a mailbox so, and nothing ever ends it.
+DIALOG_METHODS = frozenset((b"INVITE", b"SUBSCRIBE", b"REFER"))
 
 
 class Router:
@@ -74,6 +76,9 @@ class Router:
         token = uri.param(PARAM)
         if token is not None:
             self._by_token(plan, token, uri)
+            if plan.node != shared.pair.route.active:
+                # A Contact outlives its node's role: the registration at a trunk, a call list.
+                plan.node = None
         if plan.node is None:
             if (
                 uri.host
@@ -125,8 +130,8 @@ class Router:
         token = uri.param(PARAM)
         leg = shared.legs.find(message.call_id, message.from_tag, message.to_tag)
         if leg is not None:
-            if token is not None and token != leg.inside_token:
-                self._check(token)
+            if token is not None and token.lower() != leg.inside_token:
+                self._check(token.lower())
             plan.leg = leg
             plan.node = leg.owner
             target = leg.inside_target or uri.raw
@@ -222,6 +227,10 @@ class Router:
             self._in_dialog_to_outside(plan, message, flow, uri, token)
             return plan
         shared = self._shared
+        if message.method == b"INVITE":
+            plan.emergency = self.emergency(uri)
+            if message.has(OURS):
+                plan.correlation = b"".join(message.named(b"x-sipfront-call")[:1])
         if token is not None:
             token = token.lower()
             binding = shared.bindings.get(token)
@@ -236,7 +245,7 @@ class Router:
                 return plan
         trunk = self._trunk_asked(message, uri)
         if trunk is not None:
-            self._to_trunk(plan, trunk, uri)
+            self._to_trunk(plan, trunk, message, uri, now)
             return plan
         if uri.user is not None and uri.host_key in shared.own_hosts:
             bindings = shared.bindings.of_user(uri.user, now)
@@ -355,7 +364,7 @@ class Router:
 
     def _trunk_asked(self, message: Message, uri: Uri) -> Trunk | None:
         """The trunk that a node wants: by our header, else by the Request-URI's host."""
-        names = message.named(b"x-sipfront-trunk")
+        names = message.named(b"x-sipfront-trunk") if message.has(OURS) else None
         if names:
             wanted = names[0].decode("ascii", "replace")
             for trunk in self._shared.settings.trunks:
@@ -367,10 +376,14 @@ class Router:
                 return trunk
         return None
 
-    def _to_trunk(self, plan: Plan, trunk: Trunk, uri: Uri) -> None:
+    def _to_trunk(self, plan: Plan, trunk: Trunk, message: Message, uri: Uri, now: float) -> None:
         flows = self._shared.trunk_flows.get(trunk.name, ())
         if not flows:
             raise Refusal(503, "trunk not resolved", TO_NODE_REFUSED)
+        proof = message.value(AUTHORIZATION) or message.value(PROXY_AUTHORIZATION)
+        if proof is not None and len(flows) > 1:  # to the address that issued the nonce
+            issuer = self._shared.nonces.issuer(nonce_of(proof), now)
+            flows = tuple(sorted(flows, key=lambda flow: by_flow(flow) != issuer))
         host = trunk.host if trunk.port == 5060 else b"%b:%d" % (trunk.host, trunk.port)
         clean = uri.without(b"transport", b"maddr", b"ttl", b"method", PARAM)
         params = b";" + clean.params if clean.params else b""

@@ -92,6 +92,10 @@ class Shared:
         self._at += 8
         return self._pool[self._at - 8 : self._at].hex().encode()
 
+    def retry_after(self) -> bytes:
+        """A Retry-After line, spread over a few seconds so that not all come back at once."""
+        return b"Retry-After: %d\r\n" % (5 + self.fresh()[0] % 6)
+
     def name(self, side: int, node: int, flow: Flow | None, target: bytes) -> bytes:
         """A named token for what does not fit into a dialog token."""
         # By address, not by the flow's number: numbers mean something else after a restart.

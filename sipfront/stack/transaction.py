@@ -239,6 +239,7 @@ class ClientTx:
         "legs",
         "node",
         "probe",
+        "reason",
         "resend_at",
         "sends",
         "sent",
@@ -277,6 +278,7 @@ class ClientTx:
         self.ack = b""
         self.cancelling = False  # CANCEL is wanted
         self.cancel = False  # CANCEL was sent
+        self.reason = b""  # the Reason line that it carries (RFC 3326)
         self.abandoned = False  # its answers are no longer passed
         self.held: Message | None = None  # a failure kept until the decision
         self.final = False

@@ -1,0 +1,60 @@
+"""What a node's answers teach: how quick it is, whose nonce is whose, what it owes, that it is full."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sipfront.sip.headers import PROXY_AUTHENTICATE, RETRY_AFTER, WWW_AUTHENTICATE
+from sipfront.stack.guard import nonce_of
+from sipfront.stack.notices import Overload
+
+if TYPE_CHECKING:
+    from sipfront.sip.message import Message
+    from sipfront.stack.shared import Shared
+    from sipfront.stack.transaction import ClientTx
+
+CHALLENGES = (401, 407)
+
+
+def node_answered(shared: Shared, client: ClientTx, message: Message, now: float) -> None:
+    """Learn from an answer of a node, whatever becomes of it."""
+    link = shared.pair.links[client.node]
+    if client.status == 0 and client.sends == 1:
+        link.sample(now - client.sent_at, shared.settings.timing)
+    status = message.status
+    if status <= 100:
+        return
+    link.pending.pop(client.branch, None)
+    if not client.invite:
+        pass
+    elif status >= 200:
+        link.ringing.pop(client.branch, None)
+    elif not client.abandoned:
+        link.ringing[client.branch] = client
+    if status in CHALLENGES:
+        issued(shared, message, client.node, now)
+    elif status == 503 and client.server is not None and client.invite:
+        wanted = message.value(RETRY_AFTER)
+        digits = wanted.partition(b"(")[0].partition(b";")[0].strip() if wanted else b""
+        seconds = int(digits) if digits.isdigit() and len(digits) < 6 else 0
+        link.overloaded_until = now + seconds if seconds else 0.0
+        shared.tell(Overload(client.node, now, seconds))
+
+
+def issued(shared: Shared, message: Message, by: int, now: float) -> None:
+    """A challenge: credentials for its nonce must come back to whoever gave it."""
+    for hid in (WWW_AUTHENTICATE, PROXY_AUTHENTICATE):
+        for value in message.values(hid):
+            shared.nonces.issued(nonce_of(value), by, now)
+
+
+def forgive(shared: Shared, client: ClientTx) -> None:
+    """A branch ended without an answer: its node owes nothing for it any more."""
+    if client.node < 0:
+        return
+    link = shared.pair.links[client.node]
+    link.pending.pop(client.branch, None)
+    link.ringing.pop(client.branch, None)
+    server = client.server
+    if server is not None and server.request is not None and client.invite:
+        link.hedged.discard(server.request.call_id)
