@@ -28,18 +28,24 @@ EPOCH = 1_600_000_000
 DEFAULT_EXPIRES = 3600
 #: Contacts in one REGISTER.
 MAX_CONTACTS = 10
+#: Series of CSeqs remembered beside those of the bindings: REGISTERs under way, of 3 s and more.
+MAX_SERIES = 10_000
+
+_SIP = (b"sip", b"sips")
 
 
 class Registration:
     """One REGISTER on its way: what it asks for, and under which names the node will see it."""
 
-    __slots__ = ("aor", "call_id", "cseq", "entries", "flow", "star")
+    __slots__ = ("aor", "call_id", "cseq", "entries", "flow", "passed", "star")
 
     def __init__(self, aor: bytes, flow: Flow) -> None:
         self.aor = aor
         self.flow = flow
         #: (binding as it will be, span of its URI in the message)
         self.entries: list[tuple[Binding, int, int, Uri]] = []
+        #: Contacts that are no SIP URIs (``tel:``), as they came
+        self.passed: list[bytes] = []
         self.star = False
         self.call_id = b""
         self.cseq = 0
@@ -48,12 +54,13 @@ class Registration:
 class Registrar:
     """Turns REGISTERs of phones into ours, and the nodes' answers into theirs."""
 
-    __slots__ = ("_bindings", "_tokens", "_wall_offset", "full")
+    __slots__ = ("_bindings", "_series", "_tokens", "_wall_offset", "full")
 
     def __init__(self, bindings: Bindings, tokens: Tokens, wall_offset: float) -> None:
         self._bindings = bindings
         self._tokens = tokens
         self._wall_offset = wall_offset
+        self._series: dict[bytes, int] = {}
         self.full = 0
 
     def read(self, message: Message, aor: bytes, flow: Flow, now: float) -> Registration:
@@ -82,7 +89,8 @@ class Registrar:
         for start, stop in address.split(value):
             contact = address.parse(value[start:stop])
             uri = Uri.parse(contact.uri)
-            if uri.scheme not in (b"sip", b"sips"):
+            if uri.scheme not in _SIP:
+                registration.passed.append(contact.uri)
                 continue  # not ours to reach: it passes as it is
             instance = contact.param(b"+sip.instance")
             if instance:
@@ -100,15 +108,21 @@ class Registrar:
                 raise Malformed("Too many contacts", 403)
 
     def _number(self, registration: Registration, now: float) -> None:
-        """Call-ID and CSeq of our own: one series for each binding."""
+        """Call-ID and CSeq of our own: one series for each binding, one for queries and ``*``.
+
+        It rises before there is a binding too: a phone answers the challenge of its first REGISTER
+        in the same second, and the same number again would be a loop (RFC 3261 8.2.2.2).
+        """
         name = self._tokens.binding(registration.aor, b"*")
-        last = 0
         if registration.entries:
             name = registration.entries[0][0].name
-            known = self._bindings.get(name)
-            last = known.cseq if known is not None else 0
+        known = self._bindings.get(name)
+        last = max(known.cseq if known is not None else 0, self._series.pop(name, 0))
         registration.call_id = b"%b@sipfront" % name
         registration.cseq = max(last + 1, int(now + self._wall_offset - EPOCH), 1)
+        if len(self._series) >= MAX_SERIES:
+            del self._series[next(iter(self._series))]
+        self._series[name] = registration.cseq
         for binding, _, _, _ in registration.entries:
             binding.cseq = registration.cseq
             known = self._bindings.get(binding.name)
@@ -168,6 +182,10 @@ class Registrar:
             self._bindings.put(binding)
             made += 1
             lines.append(b"<%b>%b" % (binding.contact, found[0]))
+        for contact in registration.passed:
+            found = granted.get(contact)
+            if found is not None and found[1] > 0:
+                lines.append(b"<%b>%b" % (contact, found[0]))
         if made:
             # The list is complete (RFC 3261 10.3 step 8): what the node dropped, we drop.
             for old in self._bindings.of(registration.aor, 0.0):
@@ -188,7 +206,10 @@ class Registrar:
 
 
 def _granted(message: Message) -> dict[bytes, tuple[bytes, int]]:
-    """Token -> (header parameters with their semicolon, seconds) of an answer's Contacts."""
+    """Token -> (header parameters with their semicolon, seconds) of an answer's Contacts.
+
+    One that is no SIP URI stands under its URI.
+    """
     default = DEFAULT_EXPIRES
     value = message.value(EXPIRES)
     if value is not None and value.isdigit() and len(value) < 10:
@@ -198,7 +219,8 @@ def _granted(message: Message) -> dict[bytes, tuple[bytes, int]]:
         try:
             for start, end in address.split(value):
                 contact = address.parse(value[start:end])
-                token = Uri.parse(contact.uri).param(PARAM)
+                uri = Uri.parse(contact.uri)
+                token = uri.param(PARAM) if uri.scheme in _SIP else contact.uri
                 if token is None:
                     continue
                 expires = contact.param(b"expires")
@@ -210,7 +232,7 @@ def _granted(message: Message) -> dict[bytes, tuple[bytes, int]]:
                     params = b";" + params
                 if expires is None:
                     params += b";expires=%d" % seconds
-                granted[token.lower()] = (params, seconds)
+                granted[token.lower() if uri.scheme in _SIP else token] = (params, seconds)
         except Malformed:
             continue  # the node's list may hold what it likes; ours are found
     return granted
