@@ -217,7 +217,7 @@ class Proxy:
                 live = []
             if status in _COUNTED:
                 count_refusal(shared, server, plan, message, now)
-        elif status in CHALLENGES and plan.spare + plan.targets[1:]:
+        elif status in CHALLENGES and plan.trunk:
             issued(shared, message, by_flow(client.flow), now)
         leg = plan.leg
         if leg is not None and status not in CHALLENGES:
