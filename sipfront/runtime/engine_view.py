@@ -31,8 +31,10 @@ class EngineView:
         self._made: float | None = None
 
     def owned(self, node: int) -> int:
-        """Live dialogs of a node; 0 ends its draining."""
-        return self._shared.legs.owned[node]
+        """Live dialogs of a node, and calls that it is setting up; 0 ends its draining."""
+        link = self._shared.pair.links[node]
+        setting_up = len(link.pending) + len(link.ringing) + len(link.serving)
+        return self._shared.legs.owned[node] + setting_up
 
     def gauges(self) -> dict[str, int]:
         """How much there is of everything.  A call has two dialogs, one with each party."""

@@ -25,7 +25,8 @@ from sipfront.stack import forward
 from sipfront.stack.dialog import Leg
 from sipfront.stack.forward import contact_uri, reversed_routes
 from sipfront.stack.guard import nonce_of
-from sipfront.stack.hiding import PARAM, literal
+from sipfront.stack.hiding import PARAM, NodeTarget, literal
+from sipfront.stack.plan import restored
 from sipfront.stack.routing import DIALOG_METHODS
 
 if TYPE_CHECKING:
@@ -65,11 +66,8 @@ class Hide:
         self.token = b""
 
     def __call__(self, raw: bytes) -> bytes:
-        """The URI that stands for ``raw`` on the other side."""
-        try:
-            uri = Uri.parse(raw)
-        except Malformed:
-            return raw
+        """The URI that stands for ``raw`` on the other side; raises Malformed."""
+        uri = Uri.parse(raw)
         if uri.scheme not in _SIP:
             return raw
         if self.redirect:
@@ -92,11 +90,11 @@ class Hide:
         return forward.hidden(uri, self._listener, token, secure=self._secure)
 
     def _mapped(self, uri: Uri) -> bytes:
-        """A 3xx Contact is no remote target: only a node's host is mapped to ours."""
+        """A 3xx Contact is no remote target: only the far side's name for us, or for a node, is
+        mapped to the near side's name for us."""
         shared = self._shared
-        if self._flow is None and (
-            uri.host_key in shared.mask.hosts or uri.host_key in shared.inside_hosts
-        ):
+        host = uri.host_key
+        if host in shared.own_hosts or (self._flow is None and host in shared.mask.hosts):
             return forward.hidden(uri, self._listener, b"")
         return uri.raw
 
@@ -215,16 +213,16 @@ class Builder:
         token = uri.param(PARAM)
         if token is None or not uri.host:
             return
-        opened = self._shared.tokens.open(token.lower())
-        node = getattr(opened, "node", None)
-        if opened is None or node is None:
-            return
-        clean = uri.without(b"transport", b"maddr", PARAM)
-        host = f"[{opened.host}]" if ":" in opened.host else opened.host
-        user = b"%b@" % uri.user if uri.user else b""
-        params = b";" + clean.params if clean.params else b""
-        headers = b"?" + uri.headers if uri.headers else b""
-        new = b"sip:%b%b:%d%b%b" % (user, host.encode(), opened.port, params, headers)
+        named = self._shared.named.get(token.lower())
+        if named is not None and named.flow is None:
+            new = named.target
+        else:
+            opened = self._shared.tokens.open(token.lower())
+            if not isinstance(opened, NodeTarget):
+                return
+            new = restored(uri, opened.host, opened.port)
+        if uri.headers:
+            new += b"?" + uri.headers
         edits.append((field[2] + spans[0][0], field[2] + spans[0][1], new))
 
     # -- responses -----------------------------------------------------------------------------

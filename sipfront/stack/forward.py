@@ -44,7 +44,7 @@ from sipfront.sip.uri import Uri
 from sipfront.stack.flows import Listener, Transport
 from sipfront.stack.hiding import PARAM
 
-#: A new URI for one of a Contact; None leaves it alone.
+#: A new URI for one of a Contact; raises Malformed for one that cannot be read.
 Rewrite = Callable[[bytes], bytes]
 
 #: URI parameters of the far side that mean nothing, or something else, at ours (design, Contact).
@@ -188,18 +188,21 @@ def _contacts(
     message: Message, field: tuple[int, int, int, int, int], rewrite: Rewrite, changes: list[Edit]
 ) -> None:
     value = message.data[field[2] : field[3]]
+    found: list[Edit] = []
     try:
-        spans = uri_spans(value)
+        for start, end in uri_spans(value):
+            old = value[start:end]
+            new = rewrite(old)
+            if new != old:
+                begin = field[2] + start
+                if value[start - 1 : start] != b"<":
+                    new = b"<%b>" % new  # its parameters must not become the header's
+                found.append((begin, field[2] + end, new))
     except Malformed:
-        return  # a response's broken Contact: checked where it matters, on requests
-    for start, end in spans:
-        old = value[start:end]
-        new = rewrite(old)
-        if new != old:
-            begin = field[2] + start
-            if value[start - 1 : start] != b"<":
-                new = b"<%b>" % new  # its parameters must not become the header's
-            changes.append((begin, field[2] + end, new))
+        # What cannot be read cannot be hidden, and is nowhere that anybody could be reached.
+        changes.append((field[1], field[4], b""))
+        return
+    changes += found
 
 
 def contact_uri(message: Message) -> bytes:

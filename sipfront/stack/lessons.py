@@ -53,8 +53,7 @@ def forgive(shared: Shared, client: ClientTx) -> None:
     if client.node < 0:
         return
     link = shared.pair.links[client.node]
-    link.pending.pop(client.branch, None)
-    link.ringing.pop(client.branch, None)
+    link.over(client.branch)
     server = client.server
     if server is not None and server.request is not None and client.invite:
         link.hedged.discard(server.request.call_id)

@@ -96,6 +96,11 @@ class Link:
             del self.left[next(iter(self.left))]
         self.left[correlation] = None
 
+    def over(self, branch: bytes) -> None:
+        """A request to it will get no answer any more."""
+        self.pending.pop(branch, None)
+        self.ringing.pop(branch, None)
+
     def silent(self, now: float) -> bool:
         """Whether it owes us an answer for longer than it ever takes."""
         return (

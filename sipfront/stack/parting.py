@@ -28,8 +28,7 @@ class Parting:
         client.abandoned = True
         if client.node >= 0:
             link = self._shared.pair.links[client.node]
-            link.pending.pop(client.branch, None)
-            link.ringing.pop(client.branch, None)
+            link.over(client.branch)
             if client.server is not None and client.server.request is not None:
                 link.hedged.discard(client.server.request.call_id)
                 plan = client.server.plan

@@ -33,7 +33,7 @@ def may_start(shared: Shared, node: int, message: Message, plan: Plan) -> None:
         return  # qualify: what it learns it will need after the failover
     link = shared.pair.links[node]
     if standing == Standing.DRAINING:
-        if shared.legs.owned[node] > 0 or link.pending:
+        if shared.legs.owned[node] > 0 or link.pending or link.ringing:
             return
         raise Refusal(503, "node is draining", TO_NODE_REFUSED)
     if message.method == b"INVITE":

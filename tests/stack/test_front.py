@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sipfront.sip import headers as h
-from sipfront.stack.route import NodeState
+from sipfront.stack.route import NodeState, Standing
 from tests.stack.world import FRONT, INSIDE, NODE_A, NODE_B, World, answer, request
 
 
@@ -424,3 +424,27 @@ def test_a_banned_source_hears_nothing_whatever_it_sends() -> None:
     assert world.hear(phone, broken) == []
     (emergency,) = world.hear(phone, request("INVITE", "sip:112@example.com", branch="b3"))
     assert emergency.to == NODE_A
+
+
+def test_a_draining_node_finishes_what_it_is_setting_up() -> None:
+    """The caller's INVITE went to the old node just before the switch-over: it may call the callee."""
+    world = World()
+    phone = world.phone()
+    callee = world.phone("198.51.100.9", 40001)
+    register(world, callee, "sip:1002@192.168.1.9:5060", user="1002")
+    (first,) = world.hear(phone, request("INVITE", "sip:1002@example.com"))
+    world.hear(first.flow, answer(first, 180, tag="a", contact=f"<sip:x@{NODE_A}>"))
+    world.route(1, standings=(Standing.DRAINING, Standing.ACTIVE))
+    (ring,) = world.hear(
+        world.nodes[0],
+        request(
+            "INVITE",
+            f"sip:1002@{INSIDE}:5062",
+            via=f"{NODE_A}:5060",
+            branch="leg",
+            sender=f"<sip:1001@{NODE_A}>;tag=n",
+            contact=f"<sip:1001@{NODE_A}>",
+            call_id="leg",
+        ),
+    )
+    assert ring.flow is callee
