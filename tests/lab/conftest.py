@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -177,10 +177,21 @@ class Phones:
 
 
 @pytest.fixture
-async def direct(pair: Pair, tmp_path: Path) -> AsyncIterator[Callable[[Asterisk], Phones]]:
-    """Phones that go to a PBX directly, to prove the peers without the front."""
+async def lone(lab: Path, tmp_path: Path) -> AsyncIterator[Asterisk]:
+    """A PBX that knows no front: phones come to it directly, to prove the peers themselves."""
+    node = Asterisk("pbx-c", "127.0.0.13", tmp_path, lab=lab, number=2)
+    await node.start()
+    try:
+        yield node
+    finally:
+        await node.stop()
+
+
+@pytest.fixture
+async def direct(lone: Asterisk, tmp_path: Path) -> AsyncIterator[Phones]:
+    """Phones that go to the lone PBX."""
     async with AsyncExitStack() as stack:
-        yield lambda node: Phones(tmp_path, f"{node.ip}:5060", stack)
+        yield Phones(tmp_path, f"{lone.ip}:5060", stack)
 
 
 def folders(folder: Path) -> list[Path]:
@@ -210,6 +221,8 @@ async def front(pair: Pair, tmp_path: Path, capture: Capture) -> AsyncIterator[F
     try:
         yield front
     finally:
+        # What a node still has to say about a call, it says to this front, not to the next one.
+        await pair.quiet()
         await front.stop()
     capture.stop()
     log = front.log_end(100_000).splitlines()
