@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sipfront.sip.host import host_key
 from sipfront.stack.bindings import Bindings
 from sipfront.stack.dialog import Legs
 from sipfront.stack.forward import Mask
@@ -61,12 +62,13 @@ class Shared:
         outside = [listener for listener in flows.listeners if not listener.inside]
         inside = [listener for listener in flows.listeners if listener.inside]
         #: (host, port) pairs and hosts that are this front
-        self.own_hosts = frozenset(listener.host.lower() for listener in flows.listeners)
-        self.inside_hosts = frozenset(listener.host.lower() for listener in inside)
+        self.own_hosts = frozenset(host_key(listener.host) for listener in flows.listeners)
+        self.inside_hosts = frozenset(host_key(listener.host) for listener in inside)
         self.domains = frozenset(domain.lower() for domain in settings.domains)
         self.domain = settings.domains[0] if settings.domains else outside[0].host
         betraying = {host for node in settings.nodes for host in node.hosts}
-        betraying |= self.inside_hosts - {listener.host.lower() for listener in outside}
+        betraying |= {listener.host.lower() for listener in inside} | self.inside_hosts
+        betraying -= {host_key(listener.host) for listener in outside}
         self.mask = Mask.of(tuple(sorted(betraying)), self.domain)
 
     def count(self, name: str) -> None:
