@@ -1,0 +1,278 @@
+"""Calls, registrations and OPTIONS through the front and its peers: processor time of each.
+
+SIPp on both sides; the front, Kamailio and the blind relays are all up at the same time, and runs
+alternate between them, so that what else the machine does touches all alike.  A subject is
+charged with everything that it used above its own idle, from the start of a run until the timers
+of its transactions have ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench import loads, usage
+from bench.builds import ROOT, builds
+from bench.figures import Figures
+from bench.peers import KamailioNew, KamailioOld
+from bench.subjects import NODES, PORT, BlindC, BlindUvloop, Sipfront, Subject, SubjectError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+
+    from bench.loads import Load
+    from probes.sipp.process import Run
+
+#: Transactions of UDP live for 64 * T1 (RFC 3261 17.2.2 timer J, RFC 6026 timer L).
+TAIL = 33.0
+#: Seconds over which the idle of all subjects is measured.
+IDLE = 4.0
+#: SIPp writes its statistics once a second.
+STATS = 1.3
+WARM_UP = 200
+PRIORITY = -10
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be run."""
+
+    loads: tuple[str, ...] = ("call", "register", "refresh", "options")
+    subjects: tuple[str, ...] = ()  #: parts of names; none: everybody
+    rate: float = 500.0
+    seconds: float = 6.0
+    rounds: int = 5
+    tail: float = TAIL
+
+
+@dataclass
+class _Bill:
+    """What a subject used since some moment."""
+
+    at: float
+    cpu: float
+    load: Load
+    count: int
+    notes: dict[str, int] = field(default_factory=dict)
+
+
+class Bench:
+    """All subjects, side by side."""
+
+    def __init__(self, plan: Plan, folder: Path, progress: Callable[[str], None]) -> None:
+        self.plan, self.folder, self.progress = plan, folder, progress
+        self.figures = Figures("calls", usage.machine())
+        self.subjects: list[Subject] = []
+        self.idle: dict[str, float] = {}
+        self._open: dict[str, _Bill] = {}
+        self._called: list[Run] = []
+        self._batch = 0
+
+    # ---- the stage ---------------------------------------------------------------------------
+
+    def candidates(self) -> list[Subject]:
+        """Everybody who was asked for, each at an address of its own."""
+        folder = self.folder
+        made: list[Subject] = []
+        for number, build in enumerate(builds()):
+            made.append(Sipfront(folder, f"127.0.10.{20 + number}", build))
+        made += [
+            KamailioNew(folder, "127.0.10.30", hiding=False),
+            KamailioNew(folder, "127.0.10.31", hiding=True),
+            KamailioOld(folder, "127.0.10.32", hiding=False),
+            KamailioOld(folder, "127.0.10.33", hiding=True),
+            BlindC(folder, "127.0.10.40"),
+            BlindUvloop(folder, "127.0.10.41"),
+        ]
+        wanted = self.plan.subjects
+        return [one for one in made if not wanted or any(part in one.name for part in wanted)]
+
+    async def start(self) -> None:
+        """Start everybody; who cannot be here is named and left out."""
+        for subject in self.candidates():
+            self.progress(f"starting {subject.name}")
+            try:
+                await subject.start()
+            except SubjectError as error:
+                await subject.stop()
+                if isinstance(subject, Sipfront):
+                    raise
+                self.figures.remarks.append(f"{subject.name} was left out: {error}")
+                continue
+            self.subjects.append(subject)
+            self.figures.about[subject.name] = subject.version
+        self.figures.about["SIPp"] = sipp_version()
+        self.figures.about["uvloop"] = version("uvloop")
+
+    async def close(self) -> None:
+        """End everybody."""
+        for subject in self.subjects:
+            await subject.stop()
+
+    @contextlib.asynccontextmanager
+    async def nodes(self, kind: str) -> AsyncIterator[None]:
+        """Who answers behind the subjects."""
+        async with contextlib.AsyncExitStack() as stack:
+            if kind == "sipp":
+                self._called = [
+                    await stack.enter_async_context(agent.start()) for agent in loads.nodes()
+                ]
+            else:
+                answerer = Answerer(self.folder)
+                stack.push_async_callback(answerer.stop)
+                await answerer.start()
+            for subject in self.subjects:
+                await subject.ready()
+            try:
+                yield
+            finally:
+                self._called = []
+
+    # ---- running -----------------------------------------------------------------------------
+
+    async def measure_idle(self) -> None:
+        """What each subject uses while nobody calls."""
+        self.progress("measuring what everybody uses when idle")
+        before = {one.name: one.cpu() for one in self.subjects}
+        await asyncio.sleep(IDLE)
+        for subject in self.subjects:
+            self.idle[subject.name] = (subject.cpu() - before[subject.name]) / IDLE
+
+    async def load(self, load: Load) -> None:
+        """All rounds of one load."""
+        plan = self.plan
+        count = int(plan.rate * plan.seconds)
+        for subject in self.subjects:
+            self.progress(f"{load.name}: {subject.name} warms up")
+            await self.send(subject, load, min(WARM_UP, count), batch=1)
+        for number in range(plan.rounds):
+            turn = number % max(1, len(self.subjects))
+            for subject in self.subjects[turn:] + self.subjects[:turn]:
+                self.progress(f"{load.name}: round {number + 1} of {plan.rounds}, {subject.name}")
+                await self.settle(subject)
+                if load is loads.REFRESH:
+                    # The users of its last first registrations.
+                    await self.sample(subject, load, count, batch=2)
+                else:
+                    await self.sample(subject, load, count, batch=2 + number)
+        for subject in self.subjects:
+            self.progress(f"{load.name}: the last timers run out")
+            await self.settle(subject)
+
+    async def sample(self, subject: Subject, load: Load, count: int, batch: int) -> None:
+        """One run; its bill is closed by :meth:`settle`."""
+        bill = _Bill(time.monotonic(), subject.cpu(), load, count)
+        drops = usage.receive_drops()
+        repeated = self._repeated()
+        self._open[subject.name] = bill
+        bill.notes = await self.send(subject, load, count, batch)
+        await asyncio.sleep(STATS)
+        bill.notes["retransmitted"] += self._repeated() - repeated
+        bill.notes["dropped"] = usage.receive_drops() - drops
+
+    def _repeated(self) -> int:
+        return sum(run.stats.retransmissions for run in self._called if run.stats)
+
+    async def send(self, subject: Subject, load: Load, count: int, batch: int) -> dict[str, int]:
+        """Send ``count`` of a load; what SIPp says of it."""
+        agent = loads.caller(load, subject.address, self.plan.rate, count, batch=batch)
+        result = await agent.run()
+        if result.stats is None or result.stats.successful == 0:
+            raise SubjectError(f"{subject.name}: no {load.name} came through: {result}")
+        return {
+            "failed": count - result.stats.successful,
+            "retransmitted": result.stats.retransmissions,
+        }
+
+    async def settle(self, subject: Subject) -> None:
+        """Close the bill of a subject's last run, once all its timers have ended."""
+        bill = self._open.pop(subject.name, None)
+        if bill is None:
+            return
+        ended = bill.at + self.plan.seconds + self.plan.tail
+        await asyncio.sleep(max(0.0, ended - time.monotonic()))
+        elapsed = time.monotonic() - bill.at
+        used = subject.cpu() - bill.cpu - elapsed * self.idle[subject.name]
+        self.figures.add(bill.load.name, subject.name, "us CPU", 1e6 * used / bill.count)
+        figure = self.figures.find(bill.load.name, subject.name, "us CPU")
+        assert figure is not None
+        for key, value in bill.notes.items():
+            figure.notes[key] = figure.notes.get(key, 0) + value
+
+
+class Answerer(Subject):
+    """The light nodes."""
+
+    name = "the light nodes"
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, NODES[0])
+
+    async def start(self) -> None:
+        """Start them."""
+        self.log.unlink(missing_ok=True)
+        self.launch([sys.executable, "-m", "bench.answerer", str(PORT), *NODES], ROOT)
+        await self.until(lambda: "ready" in self.log_end(), "did not start")
+
+
+def prefer() -> None:
+    """Let us and what we start go before what else runs here, where that is allowed.
+
+    A sender that waits for the processor sends in bursts, and what is dropped is sent again.
+    """
+    with contextlib.suppress(PermissionError):
+        os.setpriority(os.PRIO_PROCESS, 0, PRIORITY)
+
+
+def sipp_version() -> str:
+    """What SIPp calls itself."""
+    done = subprocess.run(["sipp", "-v"], capture_output=True, text=True, check=False)
+    words = [word for word in done.stdout.split() if word.startswith("v3") or word[:1] == "v"]
+    return words[0].rstrip(",.") if words else "?"
+
+
+async def run(plan: Plan, progress: Callable[[str], None]) -> Figures:
+    """All of it."""
+    prefer()
+    with tempfile.TemporaryDirectory(prefix="sipfront-bench-") as name:
+        bench = Bench(plan, Path(name), progress)
+        bench.figures.about["run"] = (
+            f"{plan.rate:.0f} a second for {plan.seconds:.0f} s, {plan.rounds} alternating rounds"
+        )
+        try:
+            chosen = [loads.LOADS[word] for word in plan.loads]
+            kinds = dict.fromkeys(load.nodes for load in chosen)
+            for number, kind in enumerate(kinds):
+                if number == 0:
+                    async with started_nodes(bench, kind):
+                        await part(bench, [load for load in chosen if load.nodes == kind])
+                else:
+                    async with bench.nodes(kind):
+                        await part(bench, [load for load in chosen if load.nodes == kind])
+        finally:
+            await bench.close()
+        return bench.figures
+
+
+@contextlib.asynccontextmanager
+async def started_nodes(bench: Bench, kind: str) -> AsyncIterator[None]:
+    """Nodes first, then the subjects before them."""
+    async with bench.nodes(kind):
+        await bench.start()
+        await bench.measure_idle()
+        yield
+
+
+async def part(bench: Bench, chosen: Sequence[Load]) -> None:
+    """The loads of one kind of nodes."""
+    for load in chosen:
+        await bench.load(load)
