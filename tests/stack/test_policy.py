@@ -8,7 +8,7 @@ from sipfront.sip import headers as h
 from sipfront.stack.flows import Flow
 from sipfront.stack.route import NodeState, Standing
 from tests.stack.test_front import register
-from tests.stack.world import CARRIER, FRONT, INSIDE, NODE_A, Sent, World, answer, request
+from tests.stack.world import CARRIER, FRONT, INSIDE, NODE_A, NODE_B, Sent, World, answer, request
 
 ACTIVE, STANDBY = Standing.ACTIVE, Standing.STANDBY
 DRAINING, FENCED = Standing.DRAINING, Standing.FENCED
@@ -156,3 +156,69 @@ def test_options_to_a_phone_that_is_gone_is_not_answered() -> None:
         request("INVITE", f"sip:1999@{INSIDE}:5062", via=f"{NODE_A}:5060", branch="i", call_id="i"),
     )
     assert no.message.status == 480
+
+
+def calls_out(world: World, node: int, number: str = "0123", **more: str | int) -> Sent:
+    """A node calls somebody at the trunk."""
+    host = (NODE_A, NODE_B)[node]
+    given: dict[str, str | int] = {
+        "via": f"{host}:5060",
+        "branch": f"o{node}{number}",
+        "call_id": f"o{node}{number}",
+        "sender": f"<sip:1002@{host}>;tag=o{node}",
+        "contact": f"<sip:1002@{host}>",
+    }
+    (sent,) = world.hear(
+        world.nodes[node],
+        request("INVITE", f"sip:{number}@{CARRIER}", **(given | more)),  # type: ignore[arg-type]
+    )
+    return sent
+
+
+def hedged() -> tuple[World, Sent]:
+    """A call that the standby was given as well."""
+    world = World()
+    world.hear(world.phone(), request("INVITE", "sip:600@example.com"))
+    world.engine.lost(world.nodes[0], world.now, "refused")
+    (sent,) = world.out()
+    assert sent.to == NODE_B
+    return world, sent
+
+
+def test_a_standby_answers_the_challenge_of_its_trunk() -> None:
+    """The same call again is not one more."""
+    world, _ = hedged()
+    first = calls_out(world, 1)
+    assert first.flow is world.carrier
+    assert calls_out(world, 1, "0124").message.status == 503
+    challenge = 'Proxy-Authenticate: Digest realm="r", nonce="n"'
+    world.hear(world.carrier, answer(first, 407, tag="t", extra=challenge))
+    assert calls_out(world, 1, branch="again", cseq=2).flow is world.carrier
+
+
+def test_a_failed_call_of_a_standby_makes_room_for_another() -> None:
+    world, _ = hedged()
+    world.hear(world.carrier, answer(calls_out(world, 1), 486, tag="t"))
+    assert calls_out(world, 1, "0124").flow is world.carrier
+
+
+def test_an_emergency_call_is_not_refused() -> None:
+    """Neither to a draining node nor to a standby; a fenced one starts nothing."""
+    world = World()
+    world.route(1, standings=(DRAINING, ACTIVE))
+    assert calls_out(world, 0, "0123").message.status == 503
+    assert calls_out(world, 0, "112").flow is world.carrier
+    world.route(0, standings=(ACTIVE, STANDBY))
+    assert calls_out(world, 1, "112").flow is world.carrier
+    world.route(0, standings=(ACTIVE, FENCED))
+    assert calls_out(world, 1, "112", branch="f", call_id="f").message.status == 503
+
+
+def test_a_node_that_slept_does_not_ring_for_a_call_that_went_on() -> None:
+    """It goes on with what it read when it wakes up; the phone is in that very call already."""
+    world, second = hedged()
+    (call,) = second.message.named(b"x-sipfront-call")
+    world.hear(second.flow, answer(second, 200, tag="b", contact=f"<sip:600@{NODE_B}>"))
+    late = calls_out(world, 0, extra=f"X-Sipfront-Call: {call.decode()}")
+    assert late.message.status == 480
+    assert calls_out(world, 0, "0124").flow is world.carrier
