@@ -295,8 +295,10 @@ class Watch:
         return self.muted and now >= self.deaf_since() + self.s.rescue_after
 
     def deaf_since(self) -> float:
-        """When it was first asked something, of any kind, that it has not answered since."""
-        return max(self.last_reply, self._mute[0]) if self._mute else self.last_reply
+        """When it was first asked something, of any kind, that it has not answered since; not
+        before the front itself was awake."""
+        asked = self._mute[0] if self._mute else NEVER
+        return max(self.last_reply, asked, self.floor)
 
     def overloaded(self, now: float) -> bool:
         """Alive, but not to be given anything new."""

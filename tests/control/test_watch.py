@@ -192,3 +192,14 @@ def test_a_refusal_between_two_answers_begins_anew() -> None:
     watch.asked(6, "options", 20.6)
     watch.answered(Answered(0, 6, 200, 20.6, 20.61))
     assert watch.reach is State.DOWN
+
+
+def test_deafness_is_not_counted_from_before_the_front_slept() -> None:
+    watch = up()
+    ask_while_due(watch, 40.0)
+    watch.hear(39.9)  # it speaks, and answers nothing
+    watch.muted = True
+    assert watch.deaf_out(40.0)
+    watch.restart(41.0)
+    assert not watch.deaf_out(41.0 + S.rescue_after - 0.001)
+    assert watch.deaf_out(41.0 + S.rescue_after)
