@@ -40,6 +40,9 @@ IDLE = 4.0
 STATS = 1.3
 WARM_UP = 200
 PRIORITY = -10
+#: Retransmissions for each call above which a run is called unclean: its calls cost more than one
+#: call does, because the machine was too busy or the rate too high.
+CLEAN = 0.01
 
 
 @dataclass(frozen=True)
@@ -207,6 +210,8 @@ class Bench:
         assert figure is not None
         for key, value in bill.notes.items():
             figure.notes[key] = figure.notes.get(key, 0) + value
+        if bill.notes["failed"] or bill.notes["retransmitted"] > CLEAN * bill.count:
+            figure.notes["unclean"] = figure.notes.get("unclean", 0) + 1
 
 
 class Answerer(Subject):
@@ -260,6 +265,10 @@ async def run(plan: Plan, progress: Callable[[str], None]) -> Figures:
                         await part(bench, [load for load in chosen if load.nodes == kind])
         finally:
             await bench.close()
+        order = {name: number for number, name in enumerate(bench.figures.about)}
+        # Rounds begin with a different one each; a reader wants the same order everywhere.
+        bench.figures.figures.sort(key=lambda one: order.get(one.name, 0))
+        bench.figures.figures.sort(key=lambda one: [load.name for load in chosen].index(one.group))
         return bench.figures
 
 
