@@ -130,11 +130,11 @@ def draw(figures: Figures, file: Path) -> bool:
     except ImportError:
         return False
     mpl.use("Agg")
-    from matplotlib import pyplot
+    from matplotlib import pyplot as plt
 
     groups = figures.groups()
     heights = [0.32 * len(figures.of(*group)) + 0.9 for group in groups]
-    figure, axes = pyplot.subplots(
+    figure, axes = plt.subplots(
         len(groups), 1, figsize=(9, sum(heights) + 1), height_ratios=heights, squeeze=False
     )
     for axis, (group, unit) in zip(axes[:, 0], groups, strict=True):
@@ -154,7 +154,7 @@ def draw(figures: Figures, file: Path) -> bool:
     figure.text(0.01, 0.004, text, fontsize=5, wrap=True)
     figure.tight_layout(rect=(0, 0.03, 1, 1))
     figure.savefig(file, dpi=120)
-    pyplot.close(figure)
+    plt.close(figure)
     return True
 
 

@@ -12,11 +12,14 @@ import os
 import re
 import shutil
 import subprocess
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench.subjects import NODES, PORT, Subject, SubjectError
 from tests.lab import prepare
 from tests.lab.asterisk import answers_options
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 #: Megabytes shared by its processes, and of each one's own.
 SHARED, OWN = 512, 32

@@ -16,13 +16,15 @@ import subprocess
 import sys
 import time
 import urllib.request
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from bench import usage
 from bench.builds import ROOT, Build
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 #: Everything is on addresses that the lab of real peers does not use.
 CALLER = "127.0.10.1"
