@@ -166,7 +166,8 @@ class Aftermath:
         """A call ended while its node is away: the node is told when it returns, so that it ends
         the other leg as well."""
         owed = self._owed[leg.owner]
-        if leg.kind == b"INVITE" and leg.inside_target and len(owed) < MAX_OWED:
+        known = leg.inside_target and leg.outside_party and leg.inside_party
+        if leg.kind == b"INVITE" and known and len(owed) < MAX_OWED:
             owed[leg.key] = leg
 
     def node_back(self, link: Link, now: float) -> None:

@@ -331,6 +331,8 @@ class Builder:
             return
         if request.method not in DIALOG_METHODS or request.to_tag:
             return
+        if message.status < 200 and not server.invite:
+            return  # only an INVITE has early dialogs
         shared = self._shared
         if plan.to_node:
             outside_tag, inside_tag = message.from_tag, message.to_tag

@@ -164,9 +164,8 @@ class Failover:
         if plan.leg is not None:
             self._owner_dead(server, plan, now)
             return
-        others = [branch for branch in server.branches if not branch.abandoned]
-        if others:
-            self.unhold(server, plan, now)
+        if any(not branch.abandoned for branch in server.branches):
+            self._proxy.local_failure(server, 503, now)  # what the others said, if they have ended
             return
         plan.attempts += 1
         plan.node = None

@@ -212,8 +212,8 @@ class Proxy:
                 shared.pair.links[client.node].hedged.discard(request.call_id)
             if self._overflow(client, server, plan, status, now):
                 return
-            if status in CHALLENGES:
-                self._won(client, server, now)
+            if status in CHALLENGES or (status < 500 and client.node == shared.pair.route.active):
+                self._won(client, server, now)  # a hedge is no second opinion
                 live = []
             if status in _COUNTED:
                 count_refusal(shared, server, plan, message, now)
@@ -281,7 +281,7 @@ class Proxy:
             return
         client.final = True
         self._shared.count("no answer")
-        self._local_failure(server, 487 if server.cancelled else 408, now)
+        self.local_failure(server, 487 if server.cancelled else 408, now)
 
     def failed(self, client: ClientTx, now: float) -> None:
         """The flow could not carry the request."""
@@ -297,9 +297,9 @@ class Proxy:
             if not live and not self.failover.unhold(server, server.plan, now):
                 self.failover.park(server, now)
             return
-        self._local_failure(server, 480, now)
+        self.local_failure(server, 480, now)
 
-    def _local_failure(self, server: ServerTx, status: int, now: float) -> None:
+    def local_failure(self, server: ServerTx, status: int, now: float) -> None:
         """A branch that ends without an answer of its own counts like a weak answer."""
         if any(b.under_way for b in server.branches):
             return
