@@ -319,6 +319,11 @@ class Storm:
             assert not link.pending
             assert not link.ringing
             assert not link.serving
+        answered = {told.call_id for _, told in self.told if told.status >= 200}
+        for flow, text in self.said:
+            if flow.node < 0 and text.startswith("INVITE"):
+                call_id = text.partition("Call-ID: ")[2].partition("\n")[0].encode()
+                assert call_id in answered, f"nobody ever answered {text}"
         owned = [0, 0]
         for leg in engine.shared.legs:
             assert leg.state == 1, "no early dialog outlives its INVITE"
