@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 #: How long after the last call SIPp may take: a BYE that is repeated until it is given up.
 TAIL = 35
+#: The same for another proxy, of which only new calls are compared.
+SHORT_TAIL = 8
 
 
 def sides(plan: Plan, lab: Lab) -> tuple[Agent, Agent]:
@@ -48,6 +50,6 @@ def sides(plan: Plan, lab: Lab) -> tuple[Agent, Agent]:
         rate=plan.rate,
         call_count=int(plan.rate * plan.seconds),
         timings=True,
-        timeout=int(plan.seconds + plan.length + TAIL),
+        timeout=int(plan.seconds + plan.length + (SHORT_TAIL if plan.against else TAIL)),
     )
     return called, caller

@@ -60,7 +60,9 @@ class World:
         outside = Listener(
             0, Transport.UDP, FRONT.encode(), 5060, inside=False, bound=(FRONT, 5060)
         )
-        inside = Listener(1, Transport.UDP, INSIDE.encode(), 5062, inside=True, bound=(INSIDE, 5062))
+        inside = Listener(
+            1, Transport.UDP, INSIDE.encode(), 5062, inside=True, bound=(INSIDE, 5062)
+        )
         self.outside = outside
         self.flows = Flows([outside, inside])
         nodes = tuple(
@@ -77,9 +79,7 @@ class World:
             wall_offset=1_700_000_000.0,
         )
         self.engine = Engine(settings, self.flows, entropy())
-        self.nodes = [
-            self.flows.udp(inside, host, 5060, index) for index, host in enumerate(NODES)
-        ]
+        self.nodes = [self.flows.udp(inside, host, 5060, index) for index, host in enumerate(NODES)]
         for index, flow in enumerate(self.nodes):
             self.engine.node_flows(index, (flow,))
         self.now = 1000.0
@@ -90,9 +90,7 @@ class World:
     def phone(self, number: int) -> Flow:
         """The phone with that number; 200 phones behind each address."""
         host = f"198.{18 + (number // 200) // 65536}.{number // 200 // 256 % 256}."
-        return self.flows.udp(
-            self.outside, host + str(number // 200 % 256), 20_000 + number % 200
-        )
+        return self.flows.udp(self.outside, host + str(number // 200 % 256), 20_000 + number % 200)
 
     def hear(self, data: bytes, flow: Flow) -> list[tuple[Flow, bytes]]:
         """One datagram comes in; what goes out.  The order of the shell: receive, take, notices."""
@@ -132,9 +130,7 @@ class World:
     def hang_up(self, call: Call) -> None:
         """BYE and 200."""
         ((_, bye),) = self.hear(call.request(b"BYE", 2), call.flow)
-        self.hear(
-            b"SIP/2.0 200 OK\r\n" + echoed(bye) + b"Content-Length: 0\r\n\r\n", self.nodes[0]
-        )
+        self.hear(b"SIP/2.0 200 OK\r\n" + echoed(bye) + b"Content-Length: 0\r\n\r\n", self.nodes[0])
 
     def register(self, number: int, flow: Flow, cseq: int = 1) -> None:
         """REGISTER and 200."""
