@@ -19,6 +19,7 @@ from sipfront.stack.transaction import (
     BROKEN,
     COMPLETED,
     CONFIRMED,
+    EVENT_NAMES,
     EVENTS,
     FAIL,
     GIVE_UP,
@@ -36,6 +37,7 @@ from sipfront.stack.transaction import (
     SEND_ACK,
     SLOW,
     START_RESEND,
+    STATE_NAMES,
     STOP_RESEND,
     STOP_UNTIL,
     TERMINATED,
@@ -46,6 +48,8 @@ from sipfront.stack.transaction import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sipfront.stack.flows import Flow
     from sipfront.stack.settings import Timing
 
@@ -81,9 +85,12 @@ class Waiting(Timed, Protocol):
 class Transactions:
     """All transactions of the front."""
 
-    __slots__ = ("_core", "absorbed", "clients", "outbox", "servers", "timers", "timing")
+    __slots__ = ("_core", "_count", "absorbed", "clients", "outbox", "servers", "timers", "timing")
 
-    def __init__(self, timing: Timing, core: Core) -> None:
+    def __init__(
+        self, timing: Timing, core: Core, count: Callable[[str], None] | None = None
+    ) -> None:
+        """``count`` is told the name of everything that a machine has no row for."""
         self.timing = timing
         self.timers = Timers()
         self.servers: dict[bytes, ServerTx] = {}
@@ -91,6 +98,14 @@ class Transactions:
         self.outbox: list[tuple[Flow, bytes]] = []
         self.absorbed = 0
         self._core = core
+        self._count = count
+
+    def _absorb(self, state: int, event: int) -> None:
+        """What no row is for: from the network it means nothing, from our own code it is a bug."""
+        self.absorbed += 1
+        if self._count is not None:
+            kind = "bug" if event in (SEND_1XX, SEND_2XX, SEND_3XX) else "absorbed"
+            self._count(f"{kind}: {EVENT_NAMES[event]} in {STATE_NAMES[state]}")
 
     # -- server side ---------------------------------------------------------------------------
 
@@ -124,7 +139,7 @@ class Transactions:
     def _server(self, tx: ServerTx, event: int, data: bytes, now: float) -> None:
         state, actions = tx.table[tx.state * EVENTS + event]
         if state < 0:
-            self.absorbed += 1
+            self._absorb(tx.state, event)
             return
         tx.state = state
         if actions & SEND:
@@ -198,7 +213,7 @@ class Transactions:
     def _client(self, tx: ClientTx, event: int, message: Message | None, now: float) -> None:
         state, actions = tx.table[tx.state * EVENTS + event]
         if state < 0:
-            self.absorbed += 1
+            self._absorb(tx.state, event)
             return
         tx.state = state
         if actions & SEND_ACK and message is not None:

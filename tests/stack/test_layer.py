@@ -168,3 +168,15 @@ def test_an_ack_of_another_first_interval() -> None:
     bench.layer.open_client(tx, bench.now, 0.05)
     bench.take()
     assert [at for at, _ in bench.wait(1.0)] == [0.05, 0.15, 0.35, 0.75]
+
+
+def test_what_no_row_is_for_is_counted_by_name() -> None:
+    """From the network it is absorbed; an answer of our own where none may be is a bug."""
+    names: list[str] = []
+    bench = Bench("IS")
+    bench.layer._count = names.append
+    bench.feed(t.ACK)
+    bench.put(t.CONFIRMED)
+    bench.feed(t.SEND_2XX)
+    assert names == ["absorbed: ACK in PROCEEDING", "bug: SEND_2XX in CONFIRMED"]
+    assert bench.layer.absorbed == 2

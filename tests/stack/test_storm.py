@@ -308,6 +308,7 @@ class Storm:
         for _ in range(3):  # what is released then has timers of its own
             self.take(self.world.wait(400))
         engine = self.world.engine
+        assert [name for name in engine.counters if name.startswith("bug")] == []
         layer = engine._layer
         assert layer.servers == {}, [
             (s.state, s.request and s.request.method) for s in layer.servers.values()
