@@ -73,7 +73,7 @@ class World:
             nodes=nodes,
             domains=(b"example.com",),
             limits=Limits(transactions=limit, dialogs=limit, bindings=limit),
-            phone_expiry=60,
+            phone_expiry=3600,
             token_keys=(b"k" * 32,),
             binding_key=b"b" * 32,
             wall_offset=1_700_000_000.0,
@@ -220,7 +220,7 @@ def register(number: int, flow: Flow, cseq: int) -> bytes:
         b"Call-ID: r%x@%b\r\n"
         b"CSeq: %d REGISTER\r\n"
         b"Contact: <sip:u%d@%b:%d;ob>\r\n"
-        b"Expires: 60\r\n"
+        b"Expires: 3600\r\n"
         b"User-Agent: Telephone/1.0\r\n"
         b"Content-Length: 0\r\n\r\n"
     ) % (host, port, number, cseq, number, number, number, number, host, cseq, number, host, port)
