@@ -7,17 +7,33 @@ import json
 import sys
 from pathlib import Path
 
-from bench import faults, spaces
+from bench import faults, spaces, speed
 from bench.lab import WIRINGS
 
-#: What ``make bench`` shows.
+#: The faults of ``all``, and those of the short overview that ``make bench`` is.
 ALL = ("kill", "freeze", "stun", "switchover", "restart", "front")
+SHORT = ("kill", "freeze")
+#: What a bare ``python -m bench`` runs: some five minutes.
+OVERVIEW: tuple[tuple[str, ...], ...] = (
+    ("messages", "--rounds", "1"),
+    ("calls", "--load", "call", "--rounds", "3", "--seconds", "4", "--rate", "200"),
+    ("scale", "--short", "--rounds", "1"),
+    ("faults", *SHORT, "--seconds", "20"),
+)
+EVERYTHING: tuple[tuple[str, ...], ...] = (
+    ("messages", "--count"),
+    ("calls",),
+    ("calls", "--highest", "--memory", "--rounds", "3"),
+    ("scale",),
+    *(("faults", *ALL, "--to", target, "--seconds", "20") for target in ("extension", "trunk")),
+)
 
 
 def main() -> int:
     """Run one measurement and print what it showed."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    verbs = parser.add_subparsers(dest="verb", help="default: faults, all that matter, short")
+    verbs = parser.add_subparsers(dest="verb", help="default: a short overview of all")
+    speed.add(verbs)
     verb = verbs.add_parser("faults", help="faults under load on a real Asterisk pair (root)")
     verb.add_argument("fault", choices=faults.FAULTS, nargs="*", help="one after the other")
     verb.add_argument("--to", choices=("extension", "trunk"), default="extension")
@@ -32,13 +48,17 @@ def main() -> int:
     verb.add_argument("--keep", type=Path, help="a folder for packets and logs")
     verb.add_argument("--json", action="store_true", help="print JSON")
     arguments = parser.parse_args()
-    if arguments.verb is None:
-        ends = [
-            _faults(parser.parse_args(["faults", *ALL, "--to", target, "--seconds", "20"]))
-            for target in ("extension", "trunk")
-        ]
-        return max(ends)
-    return _faults(arguments)
+    if arguments.verb in speed.VERBS:
+        return speed.run(arguments)
+    if arguments.verb == "faults":
+        return _faults(arguments)
+    runs = OVERVIEW if arguments.verb is None else EVERYTHING
+    ends = []
+    for words in runs:
+        print(f"==== python -m bench {' '.join(words)}", flush=True)
+        chosen = parser.parse_args(list(words))
+        ends.append(_faults(chosen) if chosen.verb == "faults" else speed.run(chosen))
+    return max(ends)
 
 
 def _faults(arguments: argparse.Namespace) -> int:

@@ -175,14 +175,15 @@ class Bench:
         """One run; its bill is closed by :meth:`settle`."""
         bill = _Bill(time.monotonic(), subject.cpu(), load, count)
         drops = usage.receive_drops()
-        repeated = self._repeated()
+        repeated = self.repeated()
         self._open[subject.name] = bill
         bill.notes = await self.send(subject, load, count, batch)
         await asyncio.sleep(STATS)
-        bill.notes["retransmitted"] += self._repeated() - repeated
+        bill.notes["retransmitted"] += self.repeated() - repeated
         bill.notes["dropped"] = usage.receive_drops() - drops
 
-    def _repeated(self) -> int:
+    def repeated(self) -> int:
+        """What the called parties have sent again so far."""
         return sum(run.stats.retransmissions for run in self._called if run.stats)
 
     async def send(self, subject: Subject, load: Load, count: int, batch: int) -> dict[str, int]:

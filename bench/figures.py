@@ -110,12 +110,12 @@ class Figures:
             "remarks": self.remarks,
         }
 
-    def save(self, folder: Path) -> list[Path]:
+    def save(self, folder: Path, against: Sequence[str] = ()) -> list[Path]:
         """Write ``VERB.json``, ``VERB.txt`` and, where matplotlib is, ``VERB.png``."""
         folder.mkdir(parents=True, exist_ok=True)
         file, text = folder / f"{self.verb}.json", folder / f"{self.verb}.txt"
         file.write_text(json.dumps(self.as_json(), indent=1) + "\n")
-        text.write_text("\n".join(self.lines()) + "\n")
+        text.write_text("\n".join(self.lines(against)) + "\n")
         made = [file, text]
         picture = folder / f"{self.verb}.png"
         if draw(self, picture):

@@ -215,7 +215,8 @@ def once(piece: Piece, count: int) -> float:
 def main(words: list[str]) -> None:
     """``time`` [SECONDS SAMPLES], or ``count`` PIECE N (to be run under an instruction counter)."""
     if words[0] == "time":
-        print(json.dumps(timed(*([float(words[1]), int(words[2])] if words[1:] else []))))
+        sample, samples = (float(words[1]), int(words[2])) if words[1:] else (SAMPLE, SAMPLES)
+        print(json.dumps(timed(sample, samples)))
         return
     name, count = words[1], int(words[2])
     piece = reference if name == REFERENCE else PIECES[name][0]()

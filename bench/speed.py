@@ -1,0 +1,134 @@
+"""The measurements of speed as verbs of ``python -m bench``: messages, calls, scale, guard."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench import calls, guard, messages, rates, scale
+from bench.loads import LOADS
+from bench.messages import MessagesError
+from bench.subjects import SubjectError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+    from bench.figures import Figures
+
+#: Where tables, JSON and pictures are left.
+RESULTS = Path("results")
+#: What figures of calls are divided by.
+AGAINST = ("Kamailio 6.1, plain", "Kamailio 6.1, topoh", "blind relay, C")
+
+
+def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the verbs to a parser's."""
+    verb = verbs.add_parser("messages", help="what one message costs, interpreted and compiled")
+    verb.add_argument("--rounds", type=int, default=3)
+    verb.add_argument("--count", action="store_true", help="count instructions too (valgrind)")
+    _common(verb)
+    verb = verbs.add_parser("calls", help="load through the front and its peers (SIPp)")
+    verb.add_argument("--load", choices=LOADS, action="append", help="default: all")
+    verb.add_argument("--only", action="append", default=[], help="subjects with this in the name")
+    verb.add_argument("--rate", type=float, default=500.0, help="a second")
+    verb.add_argument("--seconds", type=float, default=6.0, help="length of one run")
+    verb.add_argument("--rounds", type=int, default=5)
+    verb.add_argument("--tail", type=float, default=calls.TAIL, help="s until timers have ended")
+    verb.add_argument("--highest", action="store_true", help="the highest rate without repetition")
+    verb.add_argument("--memory", action="store_true", help="memory of a call that is up")
+    _common(verb)
+    verb = verbs.add_parser("scale", help="costs with many bindings and calls up")
+    verb.add_argument("--rounds", type=int, default=3)
+    verb.add_argument("--short", action="store_true", help="only sizes that are soon reached")
+    _common(verb)
+    verb = verbs.add_parser("guard", help="fail when a message has become dearer")
+    verb.add_argument("--update", action="store_true", help="write a new baseline")
+    _common(verb)
+    verb = verbs.add_parser("all", help="everything at full length, faults included")
+    _common(verb)
+
+
+def _common(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--json", action="store_true", help="print JSON")
+    verb.add_argument("--results", type=Path, default=RESULTS, help="folder for what was found")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Carry out one of them."""
+    try:
+        return VERBS[arguments.verb](arguments)
+    except (SubjectError, MessagesError) as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
+
+
+def _messages(arguments: argparse.Namespace) -> int:
+    shown(messages.run(progress, arguments.rounds, count=arguments.count), arguments)
+    return 0
+
+
+def _calls(arguments: argparse.Namespace) -> int:
+    plan = calls.Plan(
+        loads=tuple(arguments.load or LOADS),
+        subjects=tuple(arguments.only),
+        rate=arguments.rate,
+        seconds=arguments.seconds,
+        rounds=arguments.rounds,
+        tail=arguments.tail,
+    )
+    if arguments.highest or arguments.memory:
+        made = rates.run(plan, progress, highest=arguments.highest, memory=arguments.memory)
+    else:
+        made = calls.run(plan, progress)
+    shown(asyncio.run(made), arguments, AGAINST)
+    return 0
+
+
+def _scale(arguments: argparse.Namespace) -> int:
+    sizes = scale.SHORT if arguments.short else scale.SIZES
+    shown(scale.run(progress, arguments.rounds, sizes), arguments)
+    return 0
+
+
+def _guard(arguments: argparse.Namespace) -> int:
+    if arguments.update:
+        guard.update(progress)
+    verdicts, remarks = guard.run(progress)
+    progress("")
+    if arguments.json:
+        rows = [{"build": v.build, "piece": v.piece, "growth": v.growth} for v in verdicts]
+        print(json.dumps(rows, indent=1))
+    else:
+        print("\n".join([*map(str, verdicts), *(f"note: {remark}" for remark in remarks)]))
+    return 1 if any(verdict.bad for verdict in verdicts) else 0
+
+
+VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "messages": _messages,
+    "calls": _calls,
+    "scale": _scale,
+    "guard": _guard,
+}
+
+
+def shown(figures: Figures, arguments: argparse.Namespace, against: tuple[str, ...] = ()) -> None:
+    """Print figures and leave them in the folder of results."""
+    progress("")
+    files = figures.save(arguments.results, against)
+    if arguments.json:
+        print(json.dumps(figures.as_json(), indent=1))
+    else:
+        print("\n".join(figures.lines(against)))
+        print(f"left in {', '.join(map(str, files))}\n", flush=True)
+
+
+def progress(text: str) -> None:
+    """One line that is overwritten on a terminal; plain lines on standard error elsewhere."""
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K  {text}"[:120], end="", file=sys.stderr, flush=True)
+    elif text:
+        print(f"  {text}", file=sys.stderr, flush=True)
