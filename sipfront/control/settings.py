@@ -27,7 +27,7 @@ class Settings:
     #: answers in a row, in time, after which a node that was DOWN is UP
     rise: int = 2
     #: between two sends of the burst after a refusal: seven of them fit into 0.1 s
-    quick: float = 0.012
+    quick: float = 0.010
     #: refusals, ``quick`` apart, that need no silence beside them
     refusals: int = 4
     #: 503s in a row after which a node counts as overloaded

@@ -73,7 +73,7 @@ def test_the_active_is_killed_and_comes_back() -> None:
     assert roles(sim).lost == (True, False)
     said = last(sim, "failover").sentence
     assert "pbx-a is left for pbx-b" in said
-    assert "refused 4 times within 36 ms" in said
+    assert "refused 4 times within 30 ms" in said
     assert "alarm" in sim.kinds()
     sim.change(0, alive=True)
     sim.run(1.0)

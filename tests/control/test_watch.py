@@ -90,7 +90,7 @@ def test_silence_from_before_the_last_word_proves_nothing() -> None:
 def test_four_refusals_apart_are_the_end() -> None:
     watch = up()
     for n in range(3):
-        watch.refused(Refused(0, 10.1 + n * 0.012))
+        watch.refused(Refused(0, 10.1 + n * 0.010))
     assert not watch.refused_out(10.13)
     watch.refused(Refused(0, 10.136))
     assert watch.refused_out(10.136)
@@ -115,7 +115,7 @@ def test_one_refusal_and_a_quick_burst_of_silence_is_the_end_too() -> None:
         (10.124, "options"),
     ]
     assert not watch.refused_out(10.18)
-    assert watch.refused_out(10.1 + 7 * 0.012)
+    assert watch.refused_out(10.1 + 7 * 0.010)
 
 
 def test_what_was_in_flight_before_the_refusal_is_no_veto() -> None:
