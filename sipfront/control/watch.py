@@ -3,7 +3,8 @@
 Two ways lead to DOWN, and any word of the node ends either:
 
 *Refusals.*  A refusal starts a quick burst (``quick`` apart).  Four refusals, or one and then
-seven unanswered sends (ICMP is rate-limited between hosts), and the process is gone for certain.
+seven unanswered sends, or two or three and then five (ICMP is rate-limited between hosts), and the
+process is gone for certain.
 What is heard within :data:`IN_FLIGHT` of the first refusal, or within the time that this node
 takes to answer, may have been sent before the process died and waited in our socket behind the
 error.  So only what is heard later counts against it, or an answer to a probe that was itself sent
@@ -46,6 +47,8 @@ NEVER: Final = float("-inf")
 IN_FLIGHT: Final = 0.01
 #: refusals closer together than this are one: a dozen requests in one packet burst prove no more
 APART: Final = 0.008
+#: sends that need not be silent when the refusal came more than once: a stray ICMP comes alone
+SPARED: Final = 2
 #: sends that are remembered beyond ``burst``; more would prove nothing more
 SENDS_KEPT: Final = 4
 #: probes without an answer that are remembered, for answers that come late: 3 s of a burst
@@ -174,8 +177,7 @@ class Watch:
         self.since = self.real_since if self.since is None else min(self.since, self.real_since)
 
     def overload(self, ev: Overload) -> None:
-        """The node answered a real request with 503.  One that names no time is only written down:
-        it may be about a carrier behind the node, and the next OPTIONS asks about the node."""
+        """A 503 to a real request.  One that names no time may be about a carrier behind it."""
         self.ring.add(ev)
         self.hear(ev.at)
         if ev.retry_after > 0:
@@ -252,12 +254,11 @@ class Watch:
         )
 
     def suspect(self, now: float) -> bool:
-        """Refused, or two sends unanswered and nothing heard since the first: one lost packet is
-        no reason to suspect anybody."""
+        """Refused, or two sends unanswered and nothing heard since: one lost packet is nothing."""
         return self.refused_at is not None or self.mum(now)
 
     def mum(self, now: float) -> bool:
-        """Two sends unanswered and nothing heard since the first."""
+        """So much for silence alone."""
         return self.since is not None and self.count(now) >= 2
 
     def silent_out(self, now: float) -> bool:
@@ -274,10 +275,14 @@ class Watch:
             return False
         if self.refusals >= self.s.refusals:
             return True
-        need = self.s.burst
+        need = self._silent_sends()
         if now < self.refused_at + need * self.s.quick or len(self._sends) < need:
             return False
         return now >= self._sends[need - 1] + self.pace.quick
+
+    def _silent_sends(self) -> int:
+        """Sends that must be silent beside the refusals that there were."""
+        return self.s.burst if self.refusals < 2 else max(self.s.burst - SPARED, 1)
 
     def mute_out(self, now: float) -> bool:
         """OPTIONS unanswered long and often enough, and yet it is heard."""
@@ -295,8 +300,7 @@ class Watch:
         return self.muted and now >= self.deaf_since() + self.s.rescue_after
 
     def deaf_since(self) -> float:
-        """When it was first asked something, of any kind, that it has not answered since; not
-        before the front itself was awake."""
+        """When it was first asked something, of any kind, that it has not answered since."""
         asked = self._mute[0] if self._mute else NEVER
         return max(self.last_reply, asked, self.floor)
 
@@ -318,6 +322,7 @@ class Watch:
             times.append(self._mute[0] + self.s.patience)
             times += [sent + grace for sent in self._mute[need - 1 : need]]
         if self.refused_at is not None:
+            need = self._silent_sends()
             times += [self.refused_at + self.pace.quick, self.refused_at + need * self.s.quick]
             times += [sent + self.pace.quick for sent in self._sends[need - 1 : need]]
         return times

@@ -118,6 +118,17 @@ def test_one_refusal_and_a_quick_burst_of_silence_is_the_end_too() -> None:
     assert watch.refused_out(10.1 + 7 * 0.010)
 
 
+def test_two_refusals_need_a_shorter_silence_beside_them() -> None:
+    """The kernel's first ICMP errors come at once, then one a second."""
+    watch = up()
+    watch.refused(Refused(0, 10.1))
+    ask_while_due(watch, 10.11, start=10.1)
+    watch.refused(Refused(0, 10.111))
+    ask_while_due(watch, 10.19, start=10.12)
+    assert not watch.refused_out(10.14)
+    assert watch.refused_out(10.1 + 5 * 0.010)
+
+
 def test_what_was_in_flight_before_the_refusal_is_no_veto() -> None:
     watch = up()
     watch.refused(Refused(0, 10.1))
