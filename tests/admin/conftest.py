@@ -7,6 +7,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from sipfront.admin.app import make_app
 from tests.admin.fake import Pair
+from tests.admin.listed import listed
 
 TOKEN = "0123456789abcdefghij"
 
@@ -23,5 +24,7 @@ def auth() -> dict[str, str]:
 
 @pytest.fixture
 async def client(pair: Pair) -> AsyncIterator[TestClient]:
-    async with TestClient(TestServer(make_app(pair, TOKEN))) as made:
+    app = make_app(pair, TOKEN)
+    app.middlewares.insert(0, listed)
+    async with TestClient(TestServer(app)) as made:
         yield made

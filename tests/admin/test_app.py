@@ -6,7 +6,8 @@ import json
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from sipfront.admin.app import MAX_BODY, make_app
+from sipfront.admin.app import make_app
+from sipfront.admin.route import MAX_BODY
 from tests.admin.fake import Pair
 
 

@@ -1,0 +1,127 @@
+"""The pair as it is now, and the levers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sipfront.admin.port import MODES, Mode
+from sipfront.admin.route import DONE, ERROR, Answer, Asked, Refused, Route, answer
+from sipfront.admin.schema import array, boolean, integer, mapping, maybe, number, record, text
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+NODE = record(
+    {
+        "name": text("The node's name"),
+        "uri": text("Where it is"),
+        "role": text("active or standby"),
+        "state": text("UP, SUSPECT, OVERLOADED, DOWN or UNKNOWN"),
+        "standing": text("What it may start: ACTIVE, DRAINING, STANDBY or FENCED"),
+        "mode": text("What the operator wishes", enum=list(MODES)),
+        "ready": boolean("May it take over now"),
+        "why": text("The sentence for its state"),
+        "heard": maybe(number("Seconds since anything came from it")),
+        "answered": maybe(number("Seconds since it answered a probe")),
+        "rtt_ms": maybe(number("Time to an answer to OPTIONS, smoothed")),
+        "unanswered": integer("Sends without an answer since it was last heard"),
+        "status": maybe(integer("What it answered last to OPTIONS")),
+        "evidence": mapping(integer(), "What the verdict rests on: pieces of evidence by kind"),
+        "counters": mapping(integer(), "What was counted of it"),
+    },
+    optional=("standing", "answered", "rtt_ms", "unanswered", "status", "evidence", "counters"),
+)
+
+STATUS = record(
+    {
+        "redundant": boolean("Would a dead active node be survived now"),
+        "why": text("The sentence for that"),
+        "active": maybe(text("The name of the active node")),
+        "epoch": integer("Changes of role so far"),
+        "decision": text("The last decision in a sentence"),
+        "instance": text("Made anew at every start of the front"),
+        "version": text(),
+        "uptime": number("Seconds since the start"),
+        "nodes": array(NODE),
+        "calls": integer("Calls that are up"),
+        "bindings": integer("Phones that are registered"),
+        "gauges": mapping(integer(), "How much there is of everything now"),
+        "counters": mapping(integer(), "What was counted since the start"),
+    },
+    optional=("instance", "gauges", "counters"),
+)
+
+
+async def _status(asked: Asked) -> web.StreamResponse:
+    return answer(asked.control.status())
+
+
+async def _switchover(asked: Asked) -> web.StreamResponse:
+    to = asked.body.get("to")
+    if to is not None:
+        _known(asked, to)
+    return _outcome(*asked.control.switchover(to, asked.body.get("force", False)))
+
+
+async def _mode(asked: Asked) -> web.StreamResponse:
+    node = asked.places["name"]
+    _known(asked, node)
+    mode: Mode = asked.body["mode"]
+    return _outcome(*asked.control.set_mode(node, mode))
+
+
+def _outcome(done: bool, sentence: str) -> web.Response:
+    """What a lever has done; one that the front has refused is a conflict with its state."""
+    if not done:
+        raise Refused(409, sentence)
+    return answer({"text": sentence})
+
+
+def _known(asked: Asked, node: str) -> None:
+    names = [str(its.get("name")) for its in asked.control.status().get("nodes", [])]
+    if node not in names:
+        raise Refused(404, f"there is no such node; the nodes are {' and '.join(names)}")
+
+
+_LEVER = {
+    200: Answer("Done", DONE),
+    404: Answer("There is no such node", ERROR),
+    409: Answer("The front refuses, and says why", ERROR),
+}
+
+ROUTES = (
+    Route(
+        "GET",
+        "/api/v1/status",
+        _status,
+        "Everything that `sipfront status` shows",
+        "pair",
+        {200: Answer("The pair as it is now", STATUS)},
+    ),
+    Route(
+        "POST",
+        "/api/v1/switchover",
+        _switchover,
+        "Make the other node the active one",
+        "pair",
+        _LEVER,
+        body=record(
+            {
+                "to": maybe(text("The node to become active; left out: the other one")),
+                "force": boolean("Even if it is not known to be ready"),
+            },
+            optional=("to", "force"),
+            closed=True,
+        ),
+    ),
+    Route(
+        "POST",
+        "/api/v1/nodes/{name}/mode",
+        _mode,
+        "Set the operator's wish for a node: drain, maintenance, resume",
+        "pair",
+        _LEVER,
+        places={"name": text("The node's name")},
+        body=record({"mode": text("The wish", enum=list(MODES))}, closed=True),
+    ),
+)
