@@ -25,6 +25,24 @@ class AskWitness(NamedTuple):
     name: str
 
 
+class RunHook(NamedTuple):
+    """Run a configured hook; its end comes back as ``HookDone`` with the same ``hook``, ``node``
+    and ``run``.
+
+    ``hook``: ``fence`` (make sure that the node does nothing any more), ``promote`` (it is about to
+    become active), ``demote`` (it was active and is to serve as standby), ``notify`` (tell people).
+    ``node`` is the one that it is about; ``epoch`` the one that the change of role begins (for
+    ``notify``: the one that holds).  ``run`` is never used twice.  ``why``: one sentence for the
+    hook's environment.  Nobody waits for it on the data path.
+    """
+
+    hook: str
+    node: int
+    epoch: int
+    run: int
+    why: str = ""
+
+
 class Roles(NamedTuple):
     """The roles, to be pushed to the engine, at every change of any field.
 
@@ -63,4 +81,4 @@ class Event(NamedTuple):
 
 ROLE_EVENTS = frozenset({"start", "failover", "switch-over", "drain", "fail-back"})
 
-Do = SendProbe | AskWitness | Roles | Event
+Do = SendProbe | AskWitness | RunHook | Roles | Event

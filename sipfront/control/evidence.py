@@ -79,14 +79,37 @@ class Overload(NamedTuple):
     retry_after: int
 
 
-class Outcome(NamedTuple):
-    """A deeper probe's answer to one ``question``: ``register``, ``call``, ``takeover``."""
+class Checked(NamedTuple):
+    """A deeper probe has an outcome.
+
+    ``probe`` is its name in the configuration, ``question`` one of ``reachable``, ``register``,
+    ``call``, ``ready`` (:data:`sipfront.control.settings.QUESTIONS`).  ``good`` is None when the
+    question could not be asked, or the answer says nothing about it: a node that is merely busy
+    (503, a session cap), a prober without sockets.  "No" and "could not ask" differ: None changes
+    no verdict.  ``text``: one short phrase, ``took``: seconds.
+    """
 
     node: int
+    probe: str
     question: str
-    ok: bool
+    good: bool | None
+    text: str
+    took: float
     at: float
-    detail: str = ""
+
+
+class HookDone(NamedTuple):
+    """A hook has ended, after all its retries: the answer to :class:`~actions.RunHook`.
+
+    ``hook``, ``node`` and ``run`` as they were asked for; ``text``: one short phrase.
+    """
+
+    hook: str
+    node: int
+    run: int
+    good: bool
+    text: str
+    at: float
 
 
 class Witness(NamedTuple):
@@ -97,7 +120,7 @@ class Witness(NamedTuple):
     at: float
 
 
-OfNode = Asked | Answered | Unanswered | Refused | Silent | Spoke | Overload | Outcome
+OfNode = Asked | Answered | Unanswered | Refused | Silent | Spoke | Overload | Checked | HookDone
 Evidence = OfNode | Witness
 
 #: at most so many pieces go into one event; the last ones count

@@ -21,7 +21,7 @@ from sipfront.control.actions import (
     SendProbe,
 )
 from sipfront.control.decision import Action, Decision, Mode, View, Wish, decide
-from sipfront.control.evidence import Evidence, OfNode, Outcome, Witness, gather
+from sipfront.control.evidence import Checked, Evidence, OfNode, Witness, gather
 from sipfront.control.pair import ASLEEP, Pair
 from sipfront.control.roles import Book
 from sipfront.control.status import Status, describe
@@ -97,8 +97,8 @@ class Monitor:
             self._pair.witness(ev)
         else:
             self._pair.take(ev)
-            if isinstance(ev, Outcome):
-                self._book.outcome(ev.node, ev.question, ev.ok, ev.detail)
+            if isinstance(ev, Checked):
+                self._book.checked(ev)
                 self._calm = False
         self._go(self._now)
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sipfront.control.decision import HOUR, Mode, NodeView, Standing, View, Wish
-from sipfront.control.verdict import QUESTIONS, State, Verdict
+from sipfront.control.verdict import State, Verdict
 from sipfront.control.watch import NEVER, Watch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from sipfront.control.evidence import Checked
     from sipfront.control.pair import Pair
     from sipfront.control.settings import Settings
 
@@ -116,19 +117,22 @@ class Book:
         self.standings[node] = Standing.STANDBY
         return True
 
-    def outcome(self, node: int, question: str, ok: bool, detail: str) -> None:
+    def checked(self, ev: Checked) -> None:
         """A deeper probe's outcome; a question answered badly makes the node not ready."""
-        if question not in QUESTIONS:
-            raise ValueError(f"no such question: {question}")
-        verdict, _ = self._faults[node].get(question) or (
-            Verdict(self.s.rise, self.s.fall, good=True),
+        probe = next((p for p in self.s.probes if p.name == ev.probe), None)
+        if probe is None or probe.question != ev.question:
+            raise ValueError(f"no such probe: {ev.probe} ({ev.question})")
+        if ev.good is None or not probe.required:
+            return
+        verdict, _ = self._faults[ev.node].get(ev.probe) or (
+            Verdict(probe.rise, probe.fall, good=True),
             "",
         )
-        if ok:
+        if ev.good:
             verdict.succeed()
         else:
             verdict.fail()
-        self._faults[node][question] = (verdict, detail)
+        self._faults[ev.node][ev.probe] = (verdict, f"{ev.question} ({ev.probe}): {ev.text}")
 
     # ------------------------------------------------------------------ views
 
@@ -145,11 +149,7 @@ class Book:
         if self.active is not None:
             active = self.pair.watches[self.active]
             trouble = active.trouble if active.reach is State.DOWN else NEVER
-        faults = tuple(
-            f"{question}: {detail or 'bad'}"
-            for question, (verdict, detail) in self._faults[i].items()
-            if not verdict.good
-        )
+        faults = tuple(said for verdict, said in self._faults[i].values() if not verdict.good)
         return NodeView(
             name=self.s.nodes[i],
             state=self.pair.state(watch, now),

@@ -4,9 +4,43 @@ configuration.  All times in seconds.  Each default: why that number."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 FailBack = Literal["never", "manual", "window"]
+
+#: What deeper probes ask.  ``reachable``, ``register`` and ``call``: can it serve; ``ready``: could
+#: it take over (replication, certificates).  For *reachable* OPTIONS and the burst stand beside it.
+QUESTIONS: Final = ("reachable", "register", "call", "ready")
+HOOKS: Final = ("fence", "promote", "demote", "notify")
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A deeper probe that exists: every node is asked by it, whatever its role."""
+
+    name: str
+    #: one of :data:`QUESTIONS`
+    question: str
+    #: good outcomes in a row that make the answer good again
+    rise: int = 2
+    #: bad ones in a row that make it bad; one may be a lost packet
+    fall: int = 2
+    #: false: its answer is shown and decides nothing
+    required: bool = True
+    #: after so long without an outcome the answer is unknown again (a few of its intervals)
+    stale: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """A hook that is configured."""
+
+    #: one of :data:`HOOKS`
+    name: str
+    #: true: what it belongs to waits for its end, and is given up when it fails
+    required: bool = False
+    #: seconds within which it has ended, retries and all; later is a failure
+    timeout: float = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +68,11 @@ class Settings:
     fall: int = 3
     #: hosts inside that answer when the front is not cut off (the default router, say)
     witnesses: tuple[str, ...] = ()
+
+    #: deeper questions
+    probes: tuple[Probe, ...] = ()
+    #: at most one of each name
+    hooks: tuple[Hook, ...] = ()
 
     # What follows from it.
     #: a node must have been silent for so long, whatever was sent
@@ -66,3 +105,17 @@ class Settings:
             raise ValueError("interval, timeout, spacing and quick must be above 0")
         if min(self.burst, self.rise, self.refusals, self.fall) < 1:
             raise ValueError("burst, rise, refusals and fall must be at least 1")
+        for probe in self.probes:
+            if probe.question not in QUESTIONS:
+                raise ValueError(f"no such question: {probe.question}")
+            if min(probe.rise, probe.fall) < 1 or probe.stale <= 0:
+                raise ValueError("rise and fall must be at least 1, stale above 0")
+        if len({probe.name for probe in self.probes}) != len(self.probes):
+            raise ValueError("probes must have different names")
+        names = [hook.name for hook in self.hooks]
+        if set(names) - set(HOOKS) or len(set(names)) != len(names):
+            raise ValueError(f"hooks are {', '.join(HOOKS)}, each at most once")
+
+    def hook(self, name: str) -> Hook | None:
+        """The configured hook of that name."""
+        return next((hook for hook in self.hooks if hook.name == name), None)

@@ -9,9 +9,6 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-#: what deeper probes ask; beside them stand "reachable" and "overloaded"
-QUESTIONS = ("register", "call", "takeover")
-
 
 class State(IntEnum):
     """What all verdicts say of a node, in one word."""

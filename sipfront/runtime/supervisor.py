@@ -57,6 +57,8 @@ class Supervisor:
         self.on_roles: Callable[[], None] | None = None
         #: ends the dialogs of nodes that are gone for good
         self.rescuer: Rescuer | None = None
+        #: runs a hook; :meth:`hook_done` is told its end
+        self.run_hook: Callable[[actions.RunHook], None] | None = None
         self._lost = (False,) * len(monitor.settings.nodes)
         self._ask = ask_witness
         self._now = now
@@ -112,6 +114,8 @@ class Supervisor:
                 self._remember()
             elif isinstance(action, actions.Event):
                 self._event(action, now)
+            elif isinstance(action, actions.RunHook):
+                self._run_hook(action)
             elif self._ask is not None:
                 self._ask(action.name)
         if wanted:
@@ -126,6 +130,26 @@ class Supervisor:
         self._pass_on_heard(0.0)
         self.monitor.evidence(evidence.Witness(name, answered, self._now()))
         self._deadline = None
+
+    def checked(self, outcome: evidence.Checked) -> None:
+        """A deeper probe has an outcome.  The driver is to be woken after this."""
+        self._pass_on_heard(0.0)
+        self.monitor.evidence(outcome)
+        self._deadline = None
+
+    def hook_done(self, done: evidence.HookDone) -> None:
+        """A hook has ended.  The driver is to be woken after this."""
+        self._pass_on_heard(0.0)
+        self.monitor.evidence(done)
+        self._deadline = None
+
+    def _run_hook(self, run: actions.RunHook) -> None:
+        """Without a runner no hook can be configured; one that is asked for all the same fails."""
+        if self.run_hook is not None:
+            self.run_hook(run)
+        else:
+            text = "nothing runs hooks here"
+            self.hook_done(evidence.HookDone(run.hook, run.node, run.run, False, text, self._now()))
 
     def switchover(self, to: str | None, force: bool) -> tuple[bool, str]:
         """The operator wants another active node."""

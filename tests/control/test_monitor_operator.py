@@ -7,9 +7,9 @@ from stories import last, roles, settled
 
 from sipfront.control.actions import SendProbe
 from sipfront.control.decision import Standing
-from sipfront.control.evidence import Answered, Outcome, Spoke
+from sipfront.control.evidence import Answered, Checked, Spoke
 from sipfront.control.monitor import Monitor
-from sipfront.control.settings import Settings
+from sipfront.control.settings import Probe, Settings
 from sipfront.control.verdict import State
 
 ACTIVE, DRAINING = Standing.ACTIVE, Standing.DRAINING
@@ -103,14 +103,17 @@ def test_fail_back_in_its_window() -> None:
 
 
 def test_a_deeper_question_answered_badly_makes_a_standby_not_ready() -> None:
-    sim = settled()
-    for _ in range(3):
-        sim.tell(Outcome(1, "takeover", False, sim.now, "replication is 40 s behind"))
+    sim = settled(settings=settings(probes=(Probe("lag", "ready"),)))
+    sim.tell(Checked(1, "lag", "ready", None, "the prober has no socket", 0.1, sim.now))
+    sim.tell(Checked(1, "lag", "ready", False, "replication is 40 s behind", 0.1, sim.now))
+    assert roles(sim).ready == (True, True)
+    for _ in range(2):
+        sim.tell(Checked(1, "lag", "ready", False, "replication is 40 s behind", 0.1, sim.now))
         sim.run(1.0)
     assert roles(sim).ready == (True, False)
     assert "40 s behind" in sim.monitor.redundancy()[1]
     for _ in range(2):
-        sim.tell(Outcome(1, "takeover", True, sim.now))
+        sim.tell(Checked(1, "lag", "ready", True, "0 s behind", 0.1, sim.now))
     assert roles(sim).ready == (True, True)
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from sipfront.control.decision import Mode, Standing
-from sipfront.control.evidence import Answered
+from sipfront.control.evidence import Answered, Checked
 from sipfront.control.pair import Pair
 from sipfront.control.roles import Book
 from sipfront.control.settings import Settings
@@ -74,5 +74,5 @@ def test_what_does_not_fit_is_refused() -> None:
         Book(S, Pair(S, 0.0), 0.0, 2, 0, ())
     with pytest.raises(ValueError, match="fit"):
         Book(S, Pair(S, 0.0), 0.0, 0, 0, (Mode.DRAIN,))
-    with pytest.raises(ValueError, match="no such question"):
-        book().outcome(0, "mood", ok=True, detail="")
+    with pytest.raises(ValueError, match="no such probe"):
+        book().checked(Checked(0, "mood", "call", True, "", 0.0, 1.0))
