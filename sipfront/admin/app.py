@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from sipfront.admin import bindings, calls, events, health, pair
+from sipfront.admin import bindings, calls, events, health, pair, stream
 from sipfront.admin.guard import guard, plain_errors
 from sipfront.admin.openapi import routes_with_document
 from sipfront.admin.route import BODY_SECONDS, CONTROL, MAX_BODY, SECONDS, TOKEN, add
@@ -23,6 +23,7 @@ ROUTES = routes_with_document(
         *health.ROUTES,
         *pair.ROUTES,
         *events.ROUTES,
+        *stream.ROUTES,
         *calls.ROUTES,
         *bindings.ROUTES,
     )
@@ -30,7 +31,11 @@ ROUTES = routes_with_document(
 
 
 def make_app(
-    control: ControlPort, token: str | None, *, body_seconds: float = BODY_SECONDS
+    control: ControlPort,
+    token: str | None,
+    *,
+    body_seconds: float = BODY_SECONDS,
+    hub: stream.Hub | None = None,
 ) -> web.Application:
     """The application; without a ``token`` no lever can be pulled."""
     app = web.Application(middlewares=[plain_errors, guard(token)], client_max_size=MAX_BODY)
@@ -38,5 +43,6 @@ def make_app(
     app[TOKEN] = token or ""
     app[SECONDS] = body_seconds
     health.prepare(app, control)
+    stream.prepare(app, hub or stream.Hub(control))
     add(app, ROUTES)
     return app

@@ -96,6 +96,8 @@ async def plain_errors(request: web.Request, handler: Handler) -> web.StreamResp
         fields = {"method": request.method, "path": request.rel_url.path}
         log.exception("admin_failed", extra={"fields": fields})
         answer = error(500, "the front has failed to answer this; its log says why")
+    if answer.prepared:  # a stream, which has said so itself and is over
+        return answer
     answer.headers[hdrs.CACHE_CONTROL] = "no-store"
     answer.headers["X-Content-Type-Options"] = "nosniff"
     return answer

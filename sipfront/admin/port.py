@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 #: What the operator wishes of a node.
 Mode = Literal["in-service", "drain", "maintenance"]
@@ -25,6 +25,9 @@ Metric = tuple[str, str, str, "Mapping[str, str]", float]
 
 class ControlPort(Protocol):
     """The running front, as the operator sees it."""
+
+    #: made anew at every start of the front: numbers of events begin anew with it
+    instance: str
 
     def status(self) -> dict[str, Any]:
         """Everything that ``sipfront status`` shows.
@@ -45,8 +48,12 @@ class ControlPort(Protocol):
     def events(self, limit: int) -> list[dict[str, Any]]:
         """The newest ``limit`` events, oldest first.
 
-        Each has ``at`` (seconds since the epoch of Unix), ``event`` (a word) and ``text``.
+        Each has ``id`` (grows by one with every event), ``at`` (seconds since the epoch of Unix),
+        ``event`` (a word) and ``text``.
         """
+
+    def listen(self, listener: Callable[[dict[str, Any]], None]) -> Callable[[], None]:
+        """Call ``listener`` with every event from now on, until what is returned is called."""
 
     def bindings(self, aor: str, limit: int) -> list[dict[str, Any]]:
         """The first ``limit`` bindings of an AOR or user part ("": of all).

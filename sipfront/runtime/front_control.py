@@ -5,6 +5,7 @@ Plain values, made on the loop, nothing that blocks.
 
 from __future__ import annotations
 
+import secrets
 from typing import TYPE_CHECKING, Any
 
 from sipfront import __version__
@@ -12,7 +13,7 @@ from sipfront.runtime import clock
 from sipfront.stack.route import NodeState, Standing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from sipfront.runtime.server import Server
 
@@ -25,6 +26,8 @@ class FrontControl:
 
     def __init__(self, server: Server) -> None:
         self._server = server
+        #: numbers of events and counters begin anew with it
+        self.instance = secrets.token_hex(8)
 
     # ------------------------------------------------------------------ levers
 
@@ -56,6 +59,12 @@ class FrontControl:
         """The newest events, oldest first."""
         events = list(self._server.supervisor.events)
         return events[-limit:] if limit > 0 else []
+
+    def listen(self, listener: Callable[[dict[str, Any]], None]) -> Callable[[], None]:
+        """Call ``listener`` with every event from now on, until what is returned is called."""
+        listeners = self._server.supervisor.listeners
+        listeners.append(listener)
+        return lambda: listeners.remove(listener)
 
     def bindings(self, aor: str, limit: int) -> list[dict[str, Any]]:
         """The phones that are known."""
@@ -104,6 +113,7 @@ class FrontControl:
             "decision": status.decision,
             "rule": status.rule,
             "last_move": status.last_move,
+            "instance": self.instance,
             "version": __version__,
             "healthy": server.store.health()[0],
             "store": server.store.health()[1],

@@ -52,7 +52,10 @@ class Supervisor:
         #: the last route that was pushed
         self.route: Route | None = None
         self.events: deque[dict[str, Any]] = deque(maxlen=EVENTS)
-        self.on_event: Callable[[dict[str, Any]], None] | None = None
+        #: each is called with every event, at once; it must not block nor raise
+        self.listeners: list[Callable[[dict[str, Any]], None]] = []
+        #: events so far; each carries its number as ``id``
+        self.count = 0
         #: keeps roles and modes, where something keeps them
         self.on_roles: Callable[[], None] | None = None
         #: ends the dialogs of nodes that are gone for good
@@ -239,9 +242,11 @@ class Supervisor:
         )
 
     def _keep(self, entry: dict[str, Any]) -> None:
+        self.count += 1
+        entry["id"] = self.count
         self.events.append(entry)
-        if self.on_event is not None:
-            self.on_event(entry)
+        for listener in tuple(self.listeners):
+            listener(entry)
 
     def _rejected(self, notice: told.Rejected) -> None:
         """The line that fail2ban reads: its fields and their order are a promise."""

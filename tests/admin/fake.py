@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from sipfront.admin.port import ControlPort, Metric, Mode
@@ -23,8 +23,11 @@ class Pair:
             ("sipfront_dropped_total", "drops", "counter", {"reason": "x\ny"}, 4.0),
         ]
         self.log: list[dict[str, Any]] = [
-            {"at": float(n), "event": "word", "text": f"event {n}"} for n in range(2000)
+            {"id": n + 1, "at": float(n), "event": "word", "text": f"event {n}"}
+            for n in range(2000)
         ]
+        self.instance = "one"
+        self.listeners: list[Callable[[dict[str, Any]], None]] = []
 
     def status(self) -> dict[str, Any]:
         nodes = [
@@ -51,6 +54,7 @@ class Pair:
             "bindings": 20,
             "uptime": 4000.0,
             "version": "0",
+            "instance": self.instance,
         }
 
     def switchover(self, to: str | None, force: bool) -> tuple[bool, str]:
@@ -69,6 +73,16 @@ class Pair:
 
     def events(self, limit: int) -> list[dict[str, Any]]:
         return self.log[-limit:]
+
+    def listen(self, listener: Callable[[dict[str, Any]], None]) -> Callable[[], None]:
+        self.listeners.append(listener)
+        return lambda: self.listeners.remove(listener)
+
+    def happen(self, text: str) -> None:
+        entry = {"id": len(self.log) + 1, "at": 1e9, "event": "word", "text": text}
+        self.log.append(entry)
+        for listener in tuple(self.listeners):
+            listener(entry)
 
     def bindings(self, aor: str, limit: int) -> list[dict[str, Any]]:
         held = [{"aor": f"{user}@example.com", "reachable": True} for user in (1001, 1002)]

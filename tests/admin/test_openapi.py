@@ -17,6 +17,7 @@ from schemathesis.specs.openapi.checks import ignored_auth, positive_data_accept
 from sipfront.admin.app import ROUTES, make_app
 from sipfront.admin.openapi import TAGS, document
 from sipfront.admin.route import Route
+from sipfront.admin.stream import Hub
 from tests.admin.conftest import TOKEN
 from tests.admin.fake import Pair
 from tests.admin.listed import DOCUMENT
@@ -63,7 +64,9 @@ def served() -> Iterator[str]:
     where: list[str] = []
 
     async def serve() -> None:
-        runner = web.AppRunner(make_app(Pair(), TOKEN))
+        pair = Pair()
+        # A stream that ends at once is a request as any other.
+        runner = web.AppRunner(make_app(pair, TOKEN, hub=Hub(pair, life=0.01)))
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         where.append("http://{}:{}".format(*runner.addresses[0]))
