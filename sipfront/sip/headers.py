@@ -53,7 +53,9 @@ USER_AGENT = 43
 OURS = 44
 P_PREFERRED_IDENTITY = 45
 HISTORY_INFO = 46
-COUNT = 47
+REPLY_TO = 47
+ERROR_INFO = 48
+COUNT = 49
 
 _NAMES: dict[int, bytes] = {
     VIA: b"Via",
@@ -102,6 +104,8 @@ _NAMES: dict[int, bytes] = {
     OURS: b"X-Sipfront-",
     P_PREFERRED_IDENTITY: b"P-Preferred-Identity",
     HISTORY_INFO: b"History-Info",
+    REPLY_TO: b"Reply-To",
+    ERROR_INFO: b"Error-Info",
 }
 
 #: Compact forms: RFC 3261 7.3.3 and 20, RFC 3515, 3892, 4028, 6665.

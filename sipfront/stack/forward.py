@@ -21,6 +21,7 @@ from sipfront.sip.headers import (
     CONTENT_TYPE,
     COUNT,
     DIVERSION,
+    ERROR_INFO,
     FROM,
     HISTORY_INFO,
     MAX_FORWARDS,
@@ -32,6 +33,7 @@ from sipfront.sip.headers import (
     REFER_TO,
     REFERRED_BY,
     REMOTE_PARTY_ID,
+    REPLY_TO,
     RETRY_AFTER,
     ROUTE,
     SERVICE_ROUTE,
@@ -84,6 +86,8 @@ BETRAYING = (
     CALL_INFO,
     ALERT_INFO,
     WARNING,
+    REPLY_TO,
+    ERROR_INFO,
 )
 _BETRAYS = [hid in BETRAYING for hid in range(COUNT)]
 #: Bodies in which it does too.

@@ -23,7 +23,7 @@ from sipfront.stack import local
 from sipfront.stack.flows import STRANGER, Flow, Flows
 from sipfront.stack.matching import COOKIE, server_key, top_via, way_back
 from sipfront.stack.notices import Notice, Rejected
-from sipfront.stack.plan import aor_of
+from sipfront.stack.plan import aor_of, claimed
 from sipfront.stack.policy import may_start
 from sipfront.stack.proxy import Proxy
 from sipfront.stack.route import NodeState, Route
@@ -278,8 +278,11 @@ class Engine:
         plan = self._router.from_outside(message, flow, uri, now)
         if method == b"REGISTER":
             plan.aor = aor_of(message, shared)
-            if shared.guard.banned("aor " + plan.aor.decode("utf-8", "replace"), now):
-                raise Refusal(403, "banned address-of-record")
+        elif not plan.trunk and not plan.emergency:
+            plan.aor = claimed(message, shared)
+        if plan.aor and shared.guard.banned("aor " + plan.aor.decode("utf-8", "replace"), now):
+            raise Refusal(403, "banned address-of-record")
+        if method == b"REGISTER":
             plan.registration = shared.registrar.read(message, plan.aor, flow, now)
         return plan
 

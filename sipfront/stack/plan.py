@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sipfront.sip import address
 from sipfront.sip.errors import Malformed
-from sipfront.sip.headers import TO
+from sipfront.sip.headers import AUTHORIZATION, FROM, PROXY_AUTHORIZATION, TO
 from sipfront.sip.uri import Uri
 from sipfront.stack.hiding import PARAM
 
@@ -102,12 +102,23 @@ def restored(uri: Uri, host: str, port: int) -> bytes:
     return b"sip:%b%b:%d%b" % (user, shown.encode(), port, params)
 
 
-def aor_of(message: Message, shared: Shared) -> bytes:
+def aor_of(message: Message, shared: Shared, hid: int = TO) -> bytes:
     """The address-of-record of a REGISTER: its To, our own addresses being the domain."""
-    uri = Uri.parse(address.parse(message.value(TO) or b"").uri)
+    uri = Uri.parse(address.parse(message.value(hid) or b"").uri)
     if uri.scheme not in (b"sip", b"sips"):
         raise Malformed("unsupported scheme in To", 416)
     user, at, host = uri.key().rpartition(b"@")
     if host in shared.own_hosts:
         return b"%b%b%b" % (user, at, shared.domain.lower())
     return uri.key()
+
+
+def claimed(message: Message, shared: Shared) -> bytes:
+    """The address-of-record for which a new request brings credentials: its From (RFC 3261 22.1);
+    b"" if it brings none, or belongs to a dialog."""
+    if message.to_tag or not (message.has(AUTHORIZATION) or message.has(PROXY_AUTHORIZATION)):
+        return b""
+    try:
+        return aor_of(message, shared, FROM)
+    except Malformed:
+        return b""  # a tel: URI, say; the source is counted anyway

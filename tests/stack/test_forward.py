@@ -57,6 +57,8 @@ NAMES = [
     "Call-Info",
     "Alert-Info",
     "Warning",
+    "Reply-To",
+    "Error-Info",
 ]
 
 
