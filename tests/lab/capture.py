@@ -98,7 +98,7 @@ class _Stream:
 
 
 class Capture:
-    """Record from ``start`` to ``stop`` (a context manager)."""
+    """Record from ``start`` to ``stop`` (a context manager); ``""`` is every interface."""
 
     def __init__(self, interface: str = "lo", ports: Iterable[int] = PORTS) -> None:
         self.interface = interface
@@ -121,7 +121,8 @@ class Capture:
         tap.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, program)
         tap.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         tap.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 << 20)
-        tap.bind((self.interface, 0))
+        if self.interface:
+            tap.bind((self.interface, 0))
         tap.settimeout(0.1)
         self._socket = tap
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)

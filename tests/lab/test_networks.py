@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -12,8 +13,10 @@ from typing import Any
 import pytest
 
 from tests.lab.asterisk import DOMAIN, Asterisk, password
-from tests.lab.conftest import TONES, Pair, front_section
+from tests.lab.capture import Capture
+from tests.lab.conftest import TONES, Pair, folders, front_section
 from tests.lab.front import Front, configuration
+from tests.lab.leaks import Places, leaks
 from tests.lab.netns import Namespace, Network
 from tests.lab.phones.pjsua import PjsuaPhone
 from tests.lab.phones.raw import RawPhone
@@ -21,6 +24,12 @@ from tests.lab.relay import Wire
 from tests.lab.scenes import answered, hear, over
 
 FRONT, NODE_A, NODE_B = "10.99.0.10", "10.99.0.11", "10.99.0.12"
+PLACES = Places(
+    (FRONT,),
+    (NODE_A.encode(), NODE_B.encode()),
+    f"{FRONT}:5062".encode(),
+    re.compile(rb"10\.(?:66|97)\.\d+\.\d+"),
+)
 
 
 class FarFront(Front):
@@ -118,6 +127,8 @@ async def world(lab: Path, tmp_path: Path) -> AsyncIterator[World]:
             front = FarFront(folder, config, spaces[0])
             await front.start()
             stack.push_async_callback(front.stop)
+            capture = spaces[0].call(Capture("").start)
+            stack.callback(capture.stop)
             office = network.namespace("o")
             network.link(router, "10.97.1.1/24", office, "10.97.1.2/24")
             office.ip("route", "add", "default", "via", "10.97.1.1")
@@ -131,6 +142,9 @@ async def world(lab: Path, tmp_path: Path) -> AsyncIterator[World]:
             yield World(
                 network, router, office, home, (spaces[1], spaces[2]), pair, front, tmp_path, stack
             )
+        assert capture.packets
+        found = leaks(capture.packets, [phone / "log" for phone in folders(tmp_path)], PLACES)
+        assert not found, "\n".join(found[:20])
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
@@ -187,7 +201,7 @@ async def test_a_phone_on_a_bad_line(world: World) -> None:
         assert (await world.front.status())["active"] == "pbx-a"
 
 
-async def test_a_phone_over_ipv6(lab: Path, pair: Pair, tmp_path: Path) -> None:
+async def test_a_phone_over_ipv6(lab: Path, pair: Pair, tmp_path: Path, capture: Capture) -> None:
     folder = tmp_path / "front"
     section = front_section(folder)
     section["listen"] += ["udp://[::1]:5060", "tcp://[::1]:5060"]
@@ -211,3 +225,7 @@ async def test_a_phone_over_ipv6(lab: Path, pair: Pair, tmp_path: Path) -> None:
             assert asked.header("Via").startswith("SIP/2.0/UDP [::1]:5060")
     finally:
         await front.stop()
+    capture.stop()
+    assert any(packet.target[0] == "::1" for packet in capture.packets)
+    found = leaks(capture.packets)
+    assert not found, "\n".join(found[:20])
