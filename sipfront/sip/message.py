@@ -13,17 +13,16 @@ from __future__ import annotations
 
 from sipfront.sip import address
 from sipfront.sip.errors import Garbage, Malformed
+from sipfront.sip.fields import MAX_FIELDS, Field, header_id, usual
 from sipfront.sip.headers import (
     CALL_ID,
     CONTENT_LENGTH,
     COUNT,
     CSEQ,
     FROM,
-    IDS,
     MAX_FORWARDS,
     OTHER,
     OURS,
-    OURS_PREFIX,
     SINGLE,
     SPELLINGS,
     TO,
@@ -31,13 +30,9 @@ from sipfront.sip.headers import (
 )
 from sipfront.sip.params import TOKEN, octets
 
-#: One header field: (id, start of the name, start of the value, end of the value, start of the next).
-Field = tuple[int, int, int, int, int]
 #: One edit: octets [start, end) of the message become ``text``.
 Edit = tuple[int, int, bytes]
 
-#: Header fields in one message; RFC 4475 3.1.1.7 has 34 Via lines, real ones have 15 fields.
-MAX_FIELDS = 256
 #: The largest CSeq (RFC 3261 8.1.1.5) and expiry (20.19).
 MAX_NUMBER = 2**31 - 1
 MAX_UNSIGNED = 2**32 - 1
@@ -182,7 +177,11 @@ def scan(data: bytes) -> Message:
         raise Garbage("no start line")
     fault = _start_line(message, data[:eol])
     message.head_start = eol + 2
-    fault = _locate(message, eol + 2) or fault
+    body = usual(data, eol + 2, message.fields, message._first)
+    if body >= 0:
+        message.body_start = message.body_end = body
+    else:
+        fault = _locate(message, eol + 2) or fault
     if not message.has(VIA):
         raise Garbage("no Via")
     fault = _identify(message) or fault
@@ -229,7 +228,7 @@ def _start_line(message: Message, line: bytes) -> Malformed | None:
 
 
 def _locate(message: Message, at: int) -> Malformed | None:
-    """Note where every header field stands.
+    """Note where every header field stands, and what is wrong: the careful reading.
 
     A CR or LF alone ends no line here, but it does for many readers: whoever sent one behind it
     would write header fields, ours among them, that we never saw.
@@ -271,13 +270,10 @@ def _locate(message: Message, at: int) -> Malformed | None:
         name = data[at:colon]
         hid = spellings.get(name, -1)
         if hid < 0:
-            name = name.rstrip(b" \t").lower()
-            hid = IDS.get(name, OTHER)
-            if hid == OTHER:
-                if not name.translate(TOKEN).isdigit():
-                    fault = fault or Malformed("Bad header name")
-                elif name.startswith(OURS_PREFIX):
-                    hid = OURS
+            hid = header_id(name)
+            if hid < 0:
+                fault = fault or Malformed("Bad header name")
+                hid = OTHER
         start = colon + 1
         while start < eol and data[start] in _LWS:
             start += 1

@@ -1,0 +1,38 @@
+# Types of the compiled build; the meaning stands in message.py.
+import cython
+
+from sipfront.sip.fields cimport header_id, usual
+
+cdef class Message:
+    cdef readonly bytes data
+    cdef public bytes method, uri, reason, call_id, cseq_method, from_tag, to_tag
+    cdef public object cseq
+    cdef public int status
+    cdef public Py_ssize_t head_start, body_start, body_end
+    cdef public list fields
+    cdef public list _first
+
+    @cython.locals(index=int)
+    cpdef tuple field(self, int hid)
+    cpdef bint has(self, int hid)
+    @cython.locals(index=int, field=tuple, value=bytes)
+    cpdef bytes value(self, int hid)
+    cpdef list values(self, int hid)
+    cpdef bytes lines(self, int hid)
+    cpdef list named(self, bytes name)
+
+
+cpdef bytes unfold(bytes value)
+@cython.locals(data=bytes, parts=list, at=Py_ssize_t, start=Py_ssize_t, end=Py_ssize_t)
+cpdef bytes splice(Message message, list edits)
+@cython.locals(message=Message, eol=Py_ssize_t, body=Py_ssize_t)
+cpdef Message scan(bytes data)
+cdef object _start_line(Message message, bytes line)
+@cython.locals(data=bytes, fields=list, first=list, spellings=dict, lines=Py_ssize_t, eol=Py_ssize_t, end=Py_ssize_t, colon=Py_ssize_t, start=Py_ssize_t, stop=Py_ssize_t, hid=int, name=bytes, octet=int)
+cdef object _locate(Message message, Py_ssize_t at)
+@cython.locals(call_id=bytes, cseq=bytes, sender=bytes, target=bytes, number=bytes, method=bytes)
+cdef object _identify(Message message)
+@cython.locals(value=bytes, length=Py_ssize_t, stated=Py_ssize_t)
+cdef object _measure(Message message)
+@cython.locals(quote=Py_ssize_t, left=Py_ssize_t, right=Py_ssize_t, display=bytes, uri=bytes, tail=bytes)
+cpdef bytes tag_of(bytes value)
