@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from sipfront.admin import bindings, calls, events, health, pair, stream
+from sipfront.admin import bindings, calls, events, health, pair, series, stream, trunks
 from sipfront.admin.guard import guard, plain_errors
 from sipfront.admin.openapi import routes_with_document
 from sipfront.admin.route import BODY_SECONDS, CONTROL, MAX_BODY, SECONDS, TOKEN, add
@@ -26,6 +26,8 @@ ROUTES = routes_with_document(
         *stream.ROUTES,
         *calls.ROUTES,
         *bindings.ROUTES,
+        *trunks.ROUTES,
+        *series.ROUTES,
     )
 )
 
@@ -36,6 +38,7 @@ def make_app(
     *,
     body_seconds: float = BODY_SECONDS,
     hub: stream.Hub | None = None,
+    seconds: float = series.SECONDS,
 ) -> web.Application:
     """The application; without a ``token`` no lever can be pulled."""
     app = web.Application(middlewares=[plain_errors, guard(token)], client_max_size=MAX_BODY)
@@ -43,6 +46,8 @@ def make_app(
     app[TOKEN] = token or ""
     app[SECONDS] = body_seconds
     health.prepare(app, control)
-    stream.prepare(app, hub or stream.Hub(control))
+    told = hub or stream.Hub(control)
+    stream.prepare(app, told)
+    series.prepare(app, series.Series(control, seconds=seconds, tell=told.sampled))
     add(app, ROUTES)
     return app

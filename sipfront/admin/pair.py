@@ -45,10 +45,11 @@ STATUS = record(
         "nodes": array(NODE),
         "calls": integer("Calls that are up"),
         "bindings": integer("Phones that are registered"),
+        "answers": mapping(integer(), "Calls from outside by the status of their final answer"),
         "gauges": mapping(integer(), "How much there is of everything now"),
         "counters": mapping(integer(), "What was counted since the start"),
     },
-    optional=("instance", "gauges", "counters"),
+    optional=("instance", "answers", "gauges", "counters"),
 )
 
 

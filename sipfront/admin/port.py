@@ -36,7 +36,8 @@ class ControlPort(Protocol):
         for it), ``active`` (a node's name or None), ``epoch`` (int), ``decision`` (the sentence of
         the last decision), ``version``, ``uptime`` (seconds), ``nodes``: a list of ``{name, uri,
         role, state, standing, mode, ready, why, heard}`` (``heard``: seconds since anything
-        came from it, or None), ``calls`` (int), ``bindings`` (int), ``counters`` (name -> int).
+        came from it, or None), ``calls`` (int), ``bindings`` (int), ``answers`` (calls
+        by the status of their final answer), ``counters`` (name -> int).
         """
 
     def switchover(self, to: str | None, force: bool) -> tuple[bool, str]:
@@ -67,6 +68,13 @@ class ControlPort(Protocol):
         Each has ``call`` (equal for the two legs of one call), ``kind``, ``call_id``, ``outside``
         and ``inside`` (From and To values), ``from``, ``flow``, ``trunk``, ``node``, ``epoch``.
         """
+
+    def trunks(self, limit: int) -> list[dict[str, Any]]:
+        """The first ``limit`` trunks: ``name``, ``uri``, ``ways`` (addresses), ``calls``."""
+
+    def setups(self, since: int) -> tuple[int, list[float]]:
+        """Callers outside that have heard something so far, and how many seconds those after the
+        first ``since`` waited for it; a bounded number of the newest."""
 
     def ready(self) -> tuple[bool, str]:
         """Can the front serve traffic now (sockets bound, an active node known); and why not."""

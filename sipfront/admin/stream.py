@@ -13,6 +13,9 @@ Wire (WHATWG HTML, 9.2)::
     event: status                      everything that `status` gives, once a second
     data: {...}
 
+    event: sample                      and the newest second of the plots, see admin/series.py
+    data: {...}
+
     : a comment, when nothing else was said for a while
 
 Who comes back with ``Last-Event-ID`` gets what it has missed, from the front's memory; after a
@@ -36,7 +39,7 @@ from sipfront.admin.route import ERROR, Answer, Asked, Refused, Route, as_json
 from sipfront.admin.schema import boolean, record, text
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
 
     from sipfront.admin.port import ControlPort
 
@@ -44,8 +47,6 @@ if TYPE_CHECKING:
 MAX_CLIENTS = 16
 #: Events that may wait for a slow client: as many as the front remembers, and some.
 MAX_WAITING = 1200
-#: Seconds between two statuses.
-STATUS_SECONDS = 1.0
 #: Seconds after which silence is broken, so that both ends see that the other is there.
 HEARTBEAT_SECONDS = 15.0
 #: A client that does not read for so long is closed.
@@ -102,29 +103,24 @@ class Client:
 
 
 class Hub:
-    """All clients of one front."""
+    """All clients of one front; :class:`~sipfront.admin.series.Series` tells it the seconds."""
 
     def __init__(
         self,
         control: ControlPort,
         *,
         life: float = LIFE_SECONDS,
-        every: float = STATUS_SECONDS,
         heartbeat: float = HEARTBEAT_SECONDS,
     ) -> None:
         self._control = control
-        self._life, self._every, self._heartbeat = life, every, heartbeat
+        self._life, self._heartbeat = life, heartbeat
         self.clients: set[Client] = set()
-        self._unlisten: Callable[[], None] | None = None
 
     async def run(self, _: web.Application) -> AsyncIterator[None]:
-        """While the application lives: listen, and tell the time of day."""
-        self._unlisten = self._control.listen(self._happened)
-        ticking = asyncio.get_running_loop().create_task(self._tick())
+        """While the application lives: listen."""
+        unlisten = self._control.listen(self._happened)
         yield
-        ticking.cancel()
-        self._unlisten()
-        await asyncio.gather(ticking, return_exceptions=True)
+        unlisten()
 
     async def shut(self, _: web.Application) -> None:
         """End all streams, so that the front need not wait for them."""
@@ -137,14 +133,13 @@ class Hub:
             for client in self.clients:
                 client.event(octets)
 
-    async def _tick(self) -> None:
-        while True:
-            await asyncio.sleep(self._every)
-            wanting = [client for client in self.clients if client.with_status]
-            if wanting:
-                octets = message("status", self._control.status())
-                for client in wanting:
-                    client.status(octets)
+    def sampled(self, sample: dict[str, Any]) -> None:
+        """A second is over: the status, and the newest sample."""
+        wanting = [client for client in self.clients if client.with_status]
+        if wanting:
+            octets = message("status", self._control.status()) + message("sample", sample)
+            for client in wanting:
+                client.status(octets)
 
     async def serve(self, asked: Asked) -> web.StreamResponse:
         """One client, until it goes, falls behind, or its time is over."""
@@ -219,10 +214,10 @@ ROUTES = (
         "events",
         {
             200: Answer(
-                "`hello` once; `event` with an id for each event; `status` once a second",
+                "`hello` once; `event` with an id for each event; `status` and `sample` once a second",
                 record(
                     {
-                        "event": text(enum=["hello", "event", "status"]),
+                        "event": text(enum=["hello", "event", "status", "sample"]),
                         "data": text("A JSON object"),
                         "id": text("INSTANCE.NUMBER of an event"),
                     },
@@ -232,7 +227,7 @@ ROUTES = (
             ),
             503: Answer("As many streams as the front serves are open", ERROR),
         },
-        query={"status": boolean("Also the status, once a second", default=True)},
+        query={"status": boolean("Also status and sample, once a second", default=True)},
         about="With `Last-Event-ID` nothing is missed that the front still remembers.",
     ),
 )

@@ -92,6 +92,41 @@ class EngineView:
                 break
         return shown
 
+    def trunks(self, limit: int) -> list[dict[str, Any]]:
+        """The trunks as configured, the ways to each, and the calls on it."""
+        shared = self._shared
+        calls: dict[str, int] = {}
+        for leg in shared.legs:
+            if leg.trunk and leg.state == CONFIRMED and leg.kind == b"INVITE":
+                calls[leg.trunk] = calls.get(leg.trunk, 0) + 1
+        return [
+            {
+                "name": trunk.name,
+                "uri": f"sip:{_text(trunk.host)}" + (f":{trunk.port}" if trunk.port else ""),
+                "ways": [
+                    f"{flow.listener.transport.name.lower()} {_place(flow)}"
+                    for flow in shared.trunk_flows.get(trunk.name, ())
+                ],
+                "calls": calls.get(trunk.name, 0),
+            }
+            for trunk in shared.settings.trunks[:limit]
+        ]
+
+    def answers(self) -> dict[str, int]:
+        """Calls from outside by the status of their final answer; those with a 200 always."""
+        counted = {200: 0, **self._shared.tally.answers}
+        return {str(status): n for status, n in sorted(counted.items())}
+
+    def setups(self, since: int) -> tuple[int, list[float]]:
+        """How many callers have heard something so far, and the times of those after ``since``."""
+        tally = self._shared.tally
+        new = min(tally.heard - since, len(tally.times))
+        return tally.heard, list(tally.times)[-new:] if new > 0 else []
+
+    def heard_seconds(self) -> float:
+        """The sum of all these times."""
+        return self._shared.tally.seconds
+
     def holds(self, flow: Flow) -> bool:
         """Does a binding or a dialog need this connection?  May be a minute old."""
         now = self._now()

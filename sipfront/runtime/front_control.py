@@ -77,6 +77,16 @@ class FrontControl:
         names = self._server.monitor.settings.nodes
         return view.dialogs(names, limit) if view is not None else []
 
+    def trunks(self, limit: int) -> list[dict[str, Any]]:
+        """The trunks, the ways to each, and the calls on it."""
+        view = self._server.view
+        return view.trunks(limit) if view is not None else []
+
+    def setups(self, since: int) -> tuple[int, list[float]]:
+        """Callers that have heard something so far, and how long those after ``since`` waited."""
+        view = self._server.view
+        return view.setups(since) if view is not None else (0, [])
+
     def status(self) -> dict[str, Any]:
         """Everything that is shown."""
         server = self._server
@@ -121,6 +131,7 @@ class FrontControl:
             "nodes": nodes,
             "calls": gauges.get("calls", 0),
             "bindings": gauges.get("bindings", 0),
+            "answers": server.view.answers() if server.view is not None else {},
             "gauges": gauges,
             "counters": {**server.engine.counters, **server.driver.counters},
         }
@@ -188,6 +199,15 @@ class FrontControl:
         for name, value in sorted(self._gauges().items()):
             text = "How much there is of it now"
             yield ("sipfront_now", text, "gauge", {"what": name}, value)
+        if server.view is not None:
+            for status_, count in server.view.answers().items():
+                text = "Calls from outside by the status of their final answer"
+                yield ("sipfront_calls_total", text, "counter", {"status": status_}, count)
+            text = "Callers outside that have heard something (ringing, or an answer)"
+            yield ("sipfront_setups_total", text, "counter", {}, server.view.setups(0)[0])
+            text = "Time that they waited for it, in all"
+            seconds = server.view.heard_seconds()
+            yield ("sipfront_setup_seconds_total", text, "counter", {}, seconds)
         for name, value in sorted(server.engine.counters.items()):
             text = "What the engine counted: messages, drops and refusals by reason"
             yield ("sipfront_engine_total", text, "counter", {"what": name}, value)

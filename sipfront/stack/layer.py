@@ -85,12 +85,27 @@ class Waiting(Timed, Protocol):
 class Transactions:
     """All transactions of the front."""
 
-    __slots__ = ("_core", "_count", "absorbed", "clients", "outbox", "servers", "timers", "timing")
+    __slots__ = (
+        "_core",
+        "_count",
+        "_tally",
+        "absorbed",
+        "clients",
+        "outbox",
+        "servers",
+        "timers",
+        "timing",
+    )
 
     def __init__(
-        self, timing: Timing, core: Core, count: Callable[[str], None] | None = None
+        self,
+        timing: Timing,
+        core: Core,
+        count: Callable[[str], None] | None = None,
+        tally: Callable[[ServerTx, int, float], None] | None = None,
     ) -> None:
-        """``count`` is told the name of everything that a machine has no row for."""
+        """``count`` is told the name of everything that a machine has no row for; ``tally`` of
+        every answer to an INVITE, before it is sent."""
         self.timing = timing
         self.timers = Timers()
         self.servers: dict[bytes, ServerTx] = {}
@@ -99,6 +114,7 @@ class Transactions:
         self.absorbed = 0
         self._core = core
         self._count = count
+        self._tally = tally
 
     def _absorb(self, state: int, event: int) -> None:
         """What no row is for: from the network it means nothing, from our own code it is a bug."""
@@ -132,6 +148,8 @@ class Transactions:
     def answer(self, tx: ServerTx, data: bytes, status: int, now: float) -> None:
         """Send an answer through the machine."""
         event = SEND_1XX if status < 200 else SEND_2XX if status < 300 else SEND_3XX
+        if tx.invite and self._tally is not None:
+            self._tally(tx, status, now)
         if status > 100 or not tx.invite:
             tx.resend_at = 0.0  # no 100 Trying any more
         self._server(tx, event, data, now)

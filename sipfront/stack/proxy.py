@@ -43,7 +43,7 @@ class Proxy:
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
         self._builder = Builder(shared)
-        self.layer = Transactions(shared.settings.timing, self, shared.count)
+        self.layer = Transactions(shared.settings.timing, self, shared.count, shared.tally)
         self.aftermath = Aftermath(shared, self)
         self.failover = Failover(shared, self)
         self.parting = Parting(shared, self)

@@ -14,6 +14,7 @@ from sipfront.stack.named import Named, NamedTargets
 from sipfront.stack.notices import Note, Notice
 from sipfront.stack.pair import Pair
 from sipfront.stack.registrar import Registrar
+from sipfront.stack.tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,6 +56,7 @@ class Shared:
         self.named = NamedTargets(MAX_NAMED)
         self.trunk_flows: dict[str, tuple[Flow, ...]] = {}
         self.counters: dict[str, int] = {}
+        self.tally = Tally()
         self.notices: list[Notice] = []
         self._entropy = entropy
         self._pool = b""

@@ -17,6 +17,7 @@ class Pair:
         self.ready_ = True
         self.modes: dict[str, Mode] = {"a": "in-service", "b": "in-service"}
         self.heard: float | None = 0.2
+        self.state = "UP"
         self.samples: list[Metric] = [
             ("sipfront_epoch", "the epoch", "gauge", {}, 1.0),
             ("sipfront_dropped_total", "drops", "counter", {"reason": "garbage"}, 3.0),
@@ -26,6 +27,8 @@ class Pair:
             {"id": n + 1, "at": float(n), "event": "word", "text": f"event {n}"}
             for n in range(2000)
         ]
+        self.times: list[float] = []
+        self.answers: dict[str, int] = {}
         self.instance = "one"
         self.listeners: list[Callable[[dict[str, Any]], None]] = []
 
@@ -35,7 +38,7 @@ class Pair:
                 "name": name,
                 "uri": f"sip:127.0.0.1{n}:5060",
                 "role": "active" if name == self.active else "standby",
-                "state": "up",
+                "state": self.state,
                 "mode": self.modes[name],
                 "ready": self.ready_,
                 "why": "answers",
@@ -55,6 +58,7 @@ class Pair:
             "uptime": 4000.0,
             "version": "0",
             "instance": self.instance,
+            "answers": dict(self.answers),
         }
 
     def switchover(self, to: str | None, force: bool) -> tuple[bool, str]:
@@ -90,6 +94,13 @@ class Pair:
 
     def calls(self, limit: int) -> list[dict[str, Any]]:
         return [{"call": "c", "node": "pbx-a", "kind": "INVITE"}][:limit]
+
+    def trunks(self, limit: int) -> list[dict[str, Any]]:
+        ways = ["udp 203.0.113.5:5060"]
+        return [{"name": "carrier", "uri": "sip:203.0.113.5", "ways": ways, "calls": 1}][:limit]
+
+    def setups(self, since: int) -> tuple[int, list[float]]:
+        return len(self.times), self.times[since:]
 
     def ready(self) -> tuple[bool, str]:
         return self.ready_, "a takes calls" if self.ready_ else "no node takes calls"

@@ -49,7 +49,7 @@ async def until(answer: aiohttp.ClientResponse, kind: str) -> Told:
 @pytest.fixture
 async def quick(pair: Pair) -> AsyncIterator[TestClient]:
     """The status twenty times a second."""
-    app = make_app(pair, TOKEN, hub=Hub(pair, every=0.05, heartbeat=0.1))
+    app = make_app(pair, TOKEN, hub=Hub(pair, heartbeat=0.1), seconds=0.05)
     async with TestClient(TestServer(app)) as made:
         yield made
 
@@ -69,6 +69,7 @@ async def test_what_happens_is_told_at_once(quick: TestClient, pair: Pair) -> No
         pair.active = "b"
         while (await until(answer, "status")).value["active"] != "b":
             pass
+        assert (await read(answer)).value["nodes"]["b"]["active"] == 1  # the sample
 
 
 async def test_who_comes_back_has_missed_nothing(quick: TestClient, pair: Pair) -> None:
