@@ -73,7 +73,6 @@ class World:
             nodes=nodes,
             domains=(b"example.com",),
             limits=Limits(transactions=limit, dialogs=limit, bindings=limit),
-            phone_expiry=3600,
             token_keys=(b"k" * 32,),
             binding_key=b"b" * 32,
             wall_offset=1_700_000_000.0,

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 #: Keys, with ``[]`` for any element of a list: what to do meanwhile.
 KEYS = {
-    "registrations.node_expiry": "REGISTERs are passed to the node as the phones send them",
     "registrations.credentials": "nothing is mirrored; use continuity: static or shared",
     "probes": "nodes are asked by OPTIONS only",
     "hooks": "let your monitoring watch the events of the admin side",

@@ -11,17 +11,12 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationInfo,
-    model_validator,
-)
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 
+from sipfront.config.kinds import FilePath, StatePath, between, state_path
 from sipfront.config.later import later
+from sipfront.config.registrations import Registrations
+from sipfront.config.section import Section
 from sipfront.config.values import (
     AddressText,
     Advertise,
@@ -36,56 +31,7 @@ from sipfront.config.values import (
     NetworkValue,
     Number,
     Peer,
-    format_duration,
 )
-
-
-class Section(BaseModel):
-    """A mapping of the file.  A key without a value means its default; unknown keys are errors."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", validate_default=True, revalidate_instances="always"
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _empty_means_default(cls, data: Any) -> Any:
-        if not isinstance(data, dict):
-            return data
-        return {k: v for k, v in data.items() if v is not None or k not in cls.model_fields}
-
-
-def _between(low: float, high: float) -> AfterValidator:
-    def check(value: float) -> float:
-        if not low <= value <= high:
-            bounds = f"{format_duration(low)} and {format_duration(high)}"
-            raise ValueError(f"must be between {bounds}")
-        return value
-
-    return AfterValidator(check)
-
-
-def _file(value: Any, info: ValidationInfo) -> Any:
-    """A path that is not absolute counts from the folder of the configuration file."""
-    return _under("base", value, info)
-
-
-def _state(value: Any, info: ValidationInfo) -> Any:
-    """A path that is not absolute counts from the state folder."""
-    return _under("state", value, info)
-
-
-def _under(which: str, value: Any, info: ValidationInfo) -> Any:
-    if isinstance(value, str):
-        if not value.strip() or "\0" in value:
-            raise ValueError("must be a path")
-        value = Path(value).expanduser()
-    folder = (info.context or {}).get(which)
-    return Path(folder) / value if folder and isinstance(value, Path) else value
-
-
-FilePath = Annotated[Path, BeforeValidator(_file)]
-StatePath = Annotated[Path, BeforeValidator(_state)]
 
 
 class Listen(Section):
@@ -196,28 +142,13 @@ class Trunk(Section):
         return (ip_network(self.uri.host),)
 
 
-class Registrations(Section):
-    """Registrations of phones."""
-
-    phone_expiry: Annotated[Duration, _between(20, 86400)] = Field(
-        60.0, description="the longest expiry that phones are told"
-    )
-    continuity: Annotated[
-        Literal["static", "shared"], BeforeValidator(later("registrations.continuity"))
-    ] = Field(
-        "static",
-        description="how the standby knows phones: static (permanent contacts at the front) "
-        "or shared (one location database)",
-    )
-
-
 class Options(Section):
     """OPTIONS to both nodes."""
 
-    interval: Annotated[Duration, _between(0.1, 60)] = Field(
+    interval: Annotated[Duration, between(0.1, 60)] = Field(
         0.5, description="between two questions to a node that answers"
     )
-    timeout: Annotated[Duration, _between(0.05, 10)] = Field(
+    timeout: Annotated[Duration, between(0.05, 10)] = Field(
         0.5, description="unanswered for so long starts the burst"
     )
     burst: int = Field(
@@ -243,17 +174,17 @@ class Failover(Section):
             "manual", description="manual: only by `sipfront switchover`; never: only by failover"
         )
     )
-    hold_down: Annotated[Duration, _between(0, 86400)] = Field(
+    hold_down: Annotated[Duration, between(0, 86400)] = Field(
         120.0, description="between two voluntary changes of role"
     )
     max_per_hour: int = Field(4, ge=1, le=1000, description="voluntary changes of role an hour")
-    park: Annotated[Duration, _between(0.1, 30)] = Field(
+    park: Annotated[Duration, between(0.1, 30)] = Field(
         3.0, description="requests are held so long at most while roles are being decided"
     )
-    patience: Annotated[Duration, _between(0.2, 30)] = Field(
+    patience: Annotated[Duration, between(0.2, 30)] = Field(
         0.8, description="silence of a node that is suspected before roles change"
     )
-    rescue_after: Annotated[Duration, _between(0.2, 120)] = Field(
+    rescue_after: Annotated[Duration, between(0.2, 120)] = Field(
         5.0, description="silence of a node after which its established calls are given up"
     )
     hedge: bool = Field(
@@ -264,7 +195,7 @@ class Failover(Section):
 class Drain(Section):
     """A node that was left by a switch-over."""
 
-    max: Annotated[Duration, _between(0, 86400)] = Field(
+    max: Annotated[Duration, between(0, 86400)] = Field(
         7200.0, description="it may start what its calls need for so long at most"
     )
 
@@ -288,10 +219,10 @@ class Limits(Section):
     refused_per_aor: int = Field(
         50, ge=1, description="refused credentials for one address-of-record within window"
     )
-    window: Annotated[Duration, _between(1, 86400)] = Field(
+    window: Annotated[Duration, between(1, 86400)] = Field(
         60.0, description="the time over which refusals are counted"
     )
-    ban: Annotated[Duration, _between(1, 30 * 86400)] = Field(
+    ban: Annotated[Duration, between(1, 30 * 86400)] = Field(
         300.0, description="how long a banned source gets no answer"
     )
 
@@ -323,7 +254,7 @@ def _store(value: str, info: ValidationInfo) -> str:
     scheme, found, path = value.partition("://")
     if not found or scheme != "sqlite":
         raise ValueError("must be memory or sqlite://FILE")
-    return f"sqlite://{_state(path, info)}"
+    return f"sqlite://{state_path(path, info)}"
 
 
 def _two(nodes: tuple[Node, ...]) -> tuple[Node, ...]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sipfront.config.model import Config, Inside, Listen, Section
+from sipfront.config.model import Config, Inside, Listen
+from sipfront.config.section import Section
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

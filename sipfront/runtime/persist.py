@@ -64,6 +64,26 @@ _LEG_FIELDS = (
 )
 
 
+#: What is kept of a binding as it is, beside its times.
+_BINDING_FIELDS = (
+    "cseq",
+    "user_agent",
+    "call_id",
+    "number",
+    "agreed",
+    "params",
+    "shown",
+    "also",
+    "uri",
+    "to",
+    "user",
+    "local",
+    "doubted",
+)
+#: Of those, what many bindings share.
+_SHARED = ("user_agent", "uri")
+
+
 #: (transport, address and port it is bound to), remote address, remote port.  Not the listener's
 #: number: another configuration may have numbered them anew.
 Place = tuple[tuple[int, str, int], str, int]
@@ -195,18 +215,25 @@ class Persist:
         return True
 
     def _binding(self, key: bytes, value: tuple[Any, ...]) -> bool:
-        name, aor, contact, expires, cseq, agent, place = value
-        left = expires - (self._now + self._offset)
+        name, aor, contact, expires, held, granted, plain, place = value
         flow = self._flow(place)
-        if left <= 0 or flow is None:
+        if flow is None:
             return False
-        if name != key:
+        shared = self.engine.shared
+        if name != key or not len(held) == len(granted) == len(shared.settings.nodes):
             raise Unreadable("not what its name says")
-        binding = Binding(name, aor, contact, flow)
-        binding.expires = self._now + left
-        binding.cseq = cseq
-        binding.user_agent = agent
-        self.engine.shared.bindings.put(binding)
+        binding = Binding(name, aor, contact, flow, len(held))
+        binding.expires = expires - self._offset
+        binding.held = [until - self._offset if until else 0.0 for until in held]
+        if max(binding.expires, *binding.held) <= self._now:
+            return False
+        binding.granted = list(granted)
+        for field, item in zip(_BINDING_FIELDS, plain, strict=True):
+            setattr(binding, field, item)
+        for field in _SHARED:
+            setattr(binding, field, shared.registrar.same(getattr(binding, field)))
+        binding.seen = binding.expires - binding.agreed
+        shared.bindings.put(binding)
         self.bindings += 1
         return True
 
@@ -277,8 +304,9 @@ class Persist:
             binding.aor,
             binding.contact,
             binding.expires + self._offset,
-            binding.cseq,
-            binding.user_agent,
+            tuple([until + self._offset if until else 0.0 for until in binding.held]),
+            tuple(binding.granted),
+            tuple([getattr(binding, field) for field in _BINDING_FIELDS]),
             _place(binding.flow),
         )
 

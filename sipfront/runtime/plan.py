@@ -127,10 +127,20 @@ def engine_settings(config: Config, keys: Keys, wall_offset: float = 0.0) -> sta
         hedge=config.failover.hedge,
         local_networks=config.front.local_networks,
         emergency=tuple(number.encode() for number in config.front.emergency),
-        phone_expiry=int(config.registrations.phone_expiry),
+        registering=_registering(config),
         token_keys=keys.tokens,
         binding_key=keys.binding,
         wall_offset=wall_offset,
+    )
+
+
+def _registering(config: Config) -> stack.Registering:
+    told = config.registrations
+    return stack.Registering(
+        phone_expiry=int(told.phone_expiry),
+        lan_expiry=int(told.lan_expiry),
+        node_expiry=int(told.node_expiry),
+        continuity=told.continuity,
     )
 
 

@@ -13,25 +13,77 @@ if TYPE_CHECKING:
 
     from sipfront.stack.flows import Flow
 
+#: Nodes of a pair.
+NODES = 2
+
 
 class Binding:
     """One Contact of one AOR.
 
     ``name`` is its token; ``contact`` the phone's real Contact URI; ``flow`` the way to it;
-    ``expires`` when it ends (monotonic seconds); ``cseq`` the last CSeq used towards the nodes.
+    ``expires`` when it ends for the phone, and thereby for calls (monotonic seconds); ``held``
+    when it ends at each node, 0.0 where it is not; ``granted`` what each node granted, seconds;
+    ``cseq`` the last CSeq used towards the nodes.
     """
 
-    __slots__ = ("aor", "contact", "cseq", "expires", "flow", "name", "seen", "user_agent")
+    __slots__ = (
+        "agreed",
+        "also",
+        "aor",
+        "call_id",
+        "contact",
+        "cseq",
+        "doubted",
+        "expires",
+        "flow",
+        "granted",
+        "held",
+        "local",
+        "name",
+        "number",
+        "params",
+        "remade",
+        "seen",
+        "shown",
+        "to",
+        "uri",
+        "user",
+        "user_agent",
+    )
 
-    def __init__(self, name: bytes, aor: bytes, contact: bytes, flow: Flow) -> None:
+    def __init__(
+        self, name: bytes, aor: bytes, contact: bytes, flow: Flow, nodes: int = NODES
+    ) -> None:
         self.name = name
         self.aor = aor
         self.contact = contact
         self.flow = flow
         self.expires = 0.0
+        self.held = [0.0] * nodes
+        self.granted = [0] * nodes
         self.cseq = 0
+        #: when the phone was last heard by its REGISTER
         self.seen = 0.0
         self.user_agent = b""
+        #: the phone's own Call-ID and CSeq (RFC 3261 10.3 step 7), and what it was granted
+        self.call_id = b""
+        self.number = 0
+        self.agreed = 0
+        #: Contact parameters without expires: the phone's, and those of the node's answer
+        self.params = b""
+        self.shown = b""
+        #: further header lines of the node's answer that every answer needs (RFC 5626, 3455)
+        self.also = b""
+        #: Request-URI and To URI of its REGISTER, and the user of its credentials
+        self.uri = b""
+        self.to = b""
+        self.user = b""
+        #: whether it comes to the nodes by the local inside address
+        self.local = False
+        #: a node refused its last REGISTER: nothing is answered in that node's place
+        self.doubted = False
+        #: it was given again to a node that had lost it
+        self.remade = False
 
 
 class Bindings:
@@ -92,6 +144,11 @@ class Bindings:
                 if not aors:
                     del self._users[user]
 
+    def touch(self, binding: Binding) -> None:
+        """Something of it changed that must be kept."""
+        if self._changed is not None and self._names.get(binding.name) is binding:
+            self._changed[binding.name] = binding
+
     def track(self) -> None:
         """From now on note what changes; somebody will ask."""
         self._changed = {}
@@ -114,6 +171,10 @@ class Bindings:
         if aors is None or len(aors) != 1:
             return []
         return self.of(aors[0], now)
+
+    def names(self) -> list[bytes]:
+        """The names of all, now."""
+        return list(self._names)
 
     def __len__(self) -> int:
         return len(self._names)

@@ -117,7 +117,7 @@ class Builder:
         edits: list[Edit] = []
         hide: Hide | None = None
         if plan.registration is not None:
-            edits = shared.registrar.edits(plan.registration, message, listener)
+            edits = shared.registrar.edits(plan.registration, message, listener, node)
         else:
             hide = Hide(shared, listener, node, by)
         if message.has(REFER_TO):
@@ -245,8 +245,11 @@ class Builder:
             if plan.registration is not None:
                 shared.registrar.back(message, request, edits)
                 if 200 <= message.status < 300:
-                    shared.registrar.accepted(plan.registration, message, now, edits)
-                else:  # whatever its Contacts are, they are no remote targets
+                    lines = shared.registrar.accepted(plan.registration, message, client.node, now)
+                    shared.registrar.shown(message, lines, edits)
+                else:
+                    shared.registrar.refused(plan.registration, message, client.node)
+                    # whatever its Contacts are, they are no remote targets
                     hide = Hide(shared, server.flow.listener, client.node, None, redirect=True)
             else:
                 secure = request.uri[:5].lower() == b"sips:"

@@ -26,6 +26,7 @@ from sipfront.stack.notices import Notice, Rejected
 from sipfront.stack.plan import aor_of, claimed
 from sipfront.stack.policy import may_start
 from sipfront.stack.proxy import Proxy
+from sipfront.stack.registrations import Registrations
 from sipfront.stack.route import NodeState, Route
 from sipfront.stack.routing import Router
 from sipfront.stack.shared import Refusal, Shared
@@ -59,6 +60,7 @@ class Engine:
         self._router = Router(self.shared)
         self._proxy = Proxy(self.shared)
         self._layer = self._proxy.layer
+        self.registrations = Registrations(self.shared, self._proxy)
         self.counters = self.shared.counters
         self._probes = 0
 
@@ -90,11 +92,15 @@ class Engine:
 
     def next_deadline(self) -> float | None:
         """When :meth:`expire` has something to do, at the earliest."""
-        return self._layer.timers.next_deadline()
+        timer, look = self._layer.timers.next_deadline(), self.registrations.next_deadline()
+        if timer is None or look is None:
+            return timer if look is None else look
+        return min(timer, look)
 
     def expire(self, now: float) -> None:
         """A deadline passed."""
         self._layer.expire(now)
+        self.registrations.expire(now)
 
     def route_changed(self, route: Route, now: float) -> None:
         """Control decided something."""
@@ -245,7 +251,10 @@ class Engine:
             shared.count("malformed: " + error.reason)
             self._proxy.refuse(server, getattr(error, "status", 400), now)
             return
-        self._proxy.start(server, plan, now)
+        if plan.registration is not None:
+            self.registrations.start(server, plan, now)
+        else:
+            self._proxy.start(server, plan, now)
 
     def _plan(self, message: Message, flow: Flow, now: float) -> Plan:
         """The checks of RFC 3261 16.3, then where it goes."""
@@ -283,7 +292,7 @@ class Engine:
         if plan.aor and shared.guard.banned("aor " + plan.aor.decode("utf-8", "replace"), now):
             raise Refusal(403, "banned address-of-record")
         if method == b"REGISTER":
-            plan.registration = shared.registrar.read(message, plan.aor, flow, now)
+            plan.registration = shared.registrar.read(message, plan.aor, flow)
         return plan
 
     def _banned(self, message: Message, flow: Flow, now: float) -> bool:

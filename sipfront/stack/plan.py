@@ -13,9 +13,9 @@ from sipfront.stack.hiding import PARAM
 if TYPE_CHECKING:
     from sipfront.sip.message import Message
     from sipfront.stack.bindings import Binding
+    from sipfront.stack.contacts import Registration
     from sipfront.stack.dialog import Leg
     from sipfront.stack.flows import Flow
-    from sipfront.stack.registrar import Registration
     from sipfront.stack.shared import Shared
 
 

@@ -76,6 +76,8 @@ class Proxy:
             plan.correlation = self._shared.fresh()
         if server.invite and pair.route.standings[node] == Standing.STANDBY:
             link.hedged.add(request.call_id)  # what the standby makes of it, it may start
+        if plan.registration is not None:
+            self._shared.registrar.numbered(plan.registration, now)
         branch, data = self._builder.to_node(request, plan, node, flow, server.flow)
         client = ClientTx(branch, data, flow, node, server.invite, server, now)
         server.branches.append(client)

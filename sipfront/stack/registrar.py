@@ -7,63 +7,133 @@ digest covers (method, digest-uri, credentials) is not touched, so challenge and
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from sipfront.sip import address
 from sipfront.sip.errors import Malformed
-from sipfront.sip.headers import CALL_ID, CONTACT, CSEQ, EXPIRES, USER_AGENT
+from sipfront.sip.headers import (
+    AUTHORIZATION,
+    CALL_ID,
+    CONTACT,
+    CSEQ,
+    EXPIRES,
+    MIN_EXPIRES,
+    TO,
+    USER_AGENT,
+)
 from sipfront.sip.uri import Uri
 from sipfront.stack.bindings import Binding, Bindings
+from sipfront.stack.contacts import (
+    DEFAULT_EXPIRES,
+    MAX_KEPT,
+    SIP,
+    Entry,
+    Registration,
+    also_of,
+    call_id,
+    granted_by,
+    seconds_of,
+    user_of,
+    without_expires,
+)
+from sipfront.stack.expiry import Expiries
 from sipfront.stack.forward import hidden
-from sipfront.stack.hiding import PARAM, Tokens
 
 if TYPE_CHECKING:
     from sipfront.sip.message import Edit, Message
+    from sipfront.stack.accounts import Accounts
     from sipfront.stack.flows import Flow, Listener
+    from sipfront.stack.hiding import Tokens
+    from sipfront.stack.settings import Settings
 
 #: CSeqs towards nodes begin at the wall clock's seconds since then, so that they rise over
 #: restarts of the front and stay below 2**31 until 2088.
 EPOCH = 1_600_000_000
-#: What a registrar may leave out (RFC 3261 10.3 step 7 lets it choose; everyone's default).
-DEFAULT_EXPIRES = 3600
+#: What nodes are asked for where no credentials are known: nobody can remove the binding there
+#: when its phone is gone, so it must age out.
+UNPROVEN_EXPIRY = 600
+#: A node that wants longer intervals than this (RFC 3261 20.23) is not believed.
+MAX_MIN_EXPIRES = 86_400
+#: Values that many bindings share (domains, User-Agents), kept once.
+MAX_SHARED_VALUES = 10_000
 #: Contacts in one REGISTER.
 MAX_CONTACTS = 10
 #: Series of CSeqs remembered beside those of the bindings: REGISTERs under way, of 3 s and more.
 MAX_SERIES = 10_000
 
-_SIP = (b"sip", b"sips")
 
+class Watcher(Protocol):
+    """Who wants to know what nodes said about bindings."""
 
-class Registration:
-    """One REGISTER on its way: what it asks for, and under which names the node will see it."""
+    def registered(self, binding: Binding, node: int, now: float) -> None:
+        """A phone's REGISTER was accepted by a node."""
 
-    __slots__ = ("aor", "call_id", "cseq", "entries", "flow", "passed", "star")
-
-    def __init__(self, aor: bytes, flow: Flow) -> None:
-        self.aor = aor
-        self.flow = flow
-        #: (binding as it will be, span of its URI in the message)
-        self.entries: list[tuple[Binding, int, int, Uri]] = []
-        #: Contacts that are no SIP URIs (``tel:``), as they came
-        self.passed: list[bytes] = []
-        self.star = False
-        self.call_id = b""
-        self.cseq = 0
+    def unregistered(self, binding: Binding, node: int, now: float) -> None:
+        """A binding ended at a node by its phone's wish, or was dropped there."""
 
 
 class Registrar:
     """Turns REGISTERs of phones into ours, and the nodes' answers into theirs."""
 
-    __slots__ = ("_bindings", "_series", "_tokens", "_wall_offset", "full")
+    __slots__ = (
+        "_accounts",
+        "_bindings",
+        "_least",
+        "_series",
+        "_settings",
+        "_shared_values",
+        "_tokens",
+        "_wall_offset",
+        "expiries",
+        "full",
+        "watcher",
+    )
 
-    def __init__(self, bindings: Bindings, tokens: Tokens, wall_offset: float) -> None:
+    def __init__(
+        self, bindings: Bindings, tokens: Tokens, settings: Settings, accounts: Accounts
+    ) -> None:
         self._bindings = bindings
         self._tokens = tokens
-        self._wall_offset = wall_offset
+        self._settings = settings.registering
+        self._accounts = accounts
+        self._wall_offset = settings.wall_offset
         self._series: dict[bytes, int] = {}
+        self._shared_values: dict[bytes, bytes] = {}
+        #: the shortest interval that each node takes
+        self._least = [0] * len(settings.nodes)
+        self.expiries = Expiries(settings.registering, settings.local_networks)
         self.full = 0
+        self.watcher: Watcher | None = None
 
-    def read(self, message: Message, aor: bytes, flow: Flow, now: float) -> Registration:
+    # -- what stands where ---------------------------------------------------------------------
+
+    def place(self, node: int) -> int:
+        """Where a node's own expiry stands in a binding: nodes with one location table share it."""
+        return 0 if self._settings.continuity == "shared" else node
+
+    def node_expiry(self, aor: bytes, node: int) -> int:
+        """Seconds that a node is asked for."""
+        wanted = self._settings.node_expiry
+        if self._accounts.of(aor) is None:
+            wanted = min(wanted, UNPROVEN_EXPIRY)
+        return max(wanted, self._least[node])
+
+    def refreshes(self, aor: bytes) -> bool:
+        """Whether the front refreshes the bindings of this address-of-record by itself."""
+        return self._accounts.of(aor) is not None
+
+    def too_brief(self, message: Message, node: int) -> bool:
+        """A node's 423: the next REGISTER asks for what it wants; False if it makes no sense."""
+        value = message.value(MIN_EXPIRES) or b""
+        least = int(value) if value.isdigit() and len(value) < 10 else 0
+        if not self._least[node] < least <= MAX_MIN_EXPIRES:
+            return False
+        self._least[node] = least
+        return True
+
+    # -- requests ------------------------------------------------------------------------------
+
+    def read(self, message: Message, aor: bytes, flow: Flow) -> Registration:
         """What a REGISTER asks for; raises Malformed."""
         registration = Registration(aor, flow)
         for field in message.fields:
@@ -71,11 +141,10 @@ class Registrar:
                 self._read_contacts(registration, message, field[2], field[3])
         if registration.star and (registration.entries or message.value(EXPIRES) != b"0"):
             raise Malformed("Contact * needs Expires 0 and no other Contact")  # RFC 3261 10.3
-        for binding, _, _, _ in registration.entries:
-            if not self._bindings.room(binding.name):
+        for entry in registration.entries:
+            if not self._bindings.room(entry.binding.name):
                 self.full += 1
                 raise Malformed("Too many bindings", 503)
-        self._number(registration, now)
         return registration
 
     def _read_contacts(
@@ -85,11 +154,10 @@ class Registrar:
         if value == b"*":
             registration.star = True
             return
-        agent = message.value(USER_AGENT) or b""
         for start, stop in address.split(value):
             contact = address.parse(value[start:stop])
             uri = Uri.parse(contact.uri)
-            if uri.scheme not in _SIP:
+            if uri.scheme not in SIP:
                 registration.passed.append(contact.uri)
                 continue  # not ours to reach: it passes as it is
             instance = contact.param(b"+sip.instance")
@@ -98,45 +166,91 @@ class Registrar:
             else:
                 who = b"%b@%b:%d" % (uri.user or b"", uri.host_key, uri.port or 0)
             name = self._tokens.binding(registration.aor, who)
-            binding = Binding(name, registration.aor, contact.uri, registration.flow)
-            binding.user_agent = agent[:128]
+            nodes = len(self._least)
+            binding = Binding(name, registration.aor, contact.uri, registration.flow, nodes)
+            binding.params = without_expires(contact.params)
+            self._describe(binding, message)
+            asked = seconds_of(contact.param(b"expires"))
+            if asked is None:
+                asked = seconds_of(message.value(EXPIRES))
+            entry = Entry(binding, uri, DEFAULT_EXPIRES if asked is None else asked)
             offset = begin + start
-            registration.entries.append(
-                (binding, offset + contact.uri_start, offset + contact.uri_end, uri)
-            )
+            entry.start, entry.end = offset + contact.uri_start, offset + contact.uri_end
+            entry.tail = entry.end + (1 if contact.bracketed else 0)
+            entry.tail_end = begin + stop
+            registration.entries.append(entry)
             if len(registration.entries) > MAX_CONTACTS:
                 raise Malformed("Too many contacts", 403)
 
-    def _number(self, registration: Registration, now: float) -> None:
-        """Call-ID and CSeq of our own: one series for each binding, one for queries and ``*``.
+    def _describe(self, binding: Binding, message: Message) -> None:
+        """What is needed to speak of it later, to its phone or to a node."""
+        binding.user_agent = self.same((message.value(USER_AGENT) or b"")[:128])
+        binding.call_id = message.call_id
+        binding.number = message.cseq
+        binding.uri = self.same(message.uri)
+        try:
+            binding.to = address.parse(message.value(TO) or b"").uri
+        except Malformed:
+            binding.to = b"sip:" + binding.aor
+        binding.user = user_of(message.value(AUTHORIZATION) or b"")
+        if len(binding.call_id) > MAX_KEPT or len(binding.params) > MAX_KEPT:
+            raise Malformed("Too long", 513)
+
+    def same(self, value: bytes) -> bytes:
+        """One object for equal values."""
+        shared = self._shared_values
+        known = shared.get(value)
+        if known is None:
+            if len(shared) >= MAX_SHARED_VALUES:
+                shared.clear()
+            known = shared[value] = value
+        return known
+
+    def number(self, name: bytes, now: float) -> int:
+        """The next CSeq of a series: one for each binding, one for queries and ``*`` of an AOR.
 
         It rises before there is a binding too: a phone answers the challenge of its first REGISTER
         in the same second, and the same number again would be a loop (RFC 3261 8.2.2.2).
         """
-        name = self._tokens.binding(registration.aor, b"*")
-        if registration.entries:
-            name = registration.entries[0][0].name
         known = self._bindings.get(name)
         last = max(known.cseq if known is not None else 0, self._series.pop(name, 0))
-        registration.call_id = b"%b@sipfront" % name
-        registration.cseq = max(last + 1, int(now + self._wall_offset - EPOCH), 1)
+        cseq = max(last + 1, int(now + self._wall_offset - EPOCH), 1)
         if len(self._series) >= MAX_SERIES:
             del self._series[next(iter(self._series))]
-        self._series[name] = registration.cseq
-        for binding, _, _, _ in registration.entries:
-            binding.cseq = registration.cseq
-            known = self._bindings.get(binding.name)
+        self._series[name] = cseq
+        if known is not None:
+            known.cseq = cseq
+        return cseq
+
+    def numbered(self, registration: Registration, now: float) -> None:
+        """It goes to a node now: Call-ID and CSeq of our own."""
+        if registration.entries:
+            name = registration.entries[0].binding.name
+        else:
+            name = self._tokens.binding(registration.aor, b"*")
+        registration.call_id = call_id(name)
+        registration.cseq = self.number(name, now)
+        for entry in registration.entries:
+            entry.binding.cseq = registration.cseq
+            known = self._bindings.get(entry.binding.name)
             if known is not None:
                 known.cseq = registration.cseq
 
-    def edits(self, registration: Registration, message: Message, inside: Listener) -> list[Edit]:
+    def edits(
+        self, registration: Registration, message: Message, inside: Listener, node: int
+    ) -> list[Edit]:
         """What a node sees instead."""
         edits: list[Edit] = []
-        for binding, start, end, uri in registration.entries:
-            new = hidden(uri, inside, binding.name)
-            if message.data[start - 1 : start] != b"<":
+        for entry in registration.entries:
+            new = hidden(entry.uri, inside, entry.binding.name)
+            if message.data[entry.start - 1 : entry.start] != b"<":
                 new = b"<%b>" % new
-            edits.append((start, end, new))
+            edits.append((entry.start, entry.end, new))
+            if entry.seconds:  # the node's clock is another than the phone's
+                tail = entry.binding.params + b";expires=%d" % (
+                    self.node_expiry(registration.aor, node)
+                )
+                edits.append((entry.tail, entry.tail_end, tail))
         for hid, value in (
             (CALL_ID, registration.call_id),
             (CSEQ, b"%d REGISTER" % registration.cseq),
@@ -154,85 +268,94 @@ class Registrar:
             if field is not None and value is not None:
                 edits.append((field[2], field[3], value))
 
+    # -- answers -------------------------------------------------------------------------------
+
+    def refused(self, registration: Registration, message: Message, node: int) -> None:
+        """A node's failure: the old bindings stay as they were, and nothing is answered in that
+        node's place until it has accepted the phone again."""
+        if message.status == 423:
+            self.too_brief(message, node)
+        for entry in registration.entries:
+            held = self._bindings.get(entry.binding.name)
+            if held is not None and message.status in (403, 404):
+                held.doubted = True
+
     def accepted(
-        self, registration: Registration, message: Message, now: float, edits: list[Edit]
-    ) -> tuple[int, int]:
-        """A node's 2xx: bindings made and removed (their counts), the answer's Contacts mended."""
-        granted = _granted(message)
-        own = {binding.name: binding for binding, _, _, _ in registration.entries}
-        made = removed = 0
+        self, registration: Registration, message: Message, node: int, now: float
+    ) -> list[bytes]:
+        """A node's 2xx: bindings are made and removed; the values of Contact that the phone sees."""
+        granted = granted_by(message)
+        own = {entry.binding.name: entry for entry in registration.entries}
+        place = self.place(node)
+        made = False
         if registration.star:
             for old in self._bindings.of(registration.aor, 0.0):
-                self._bindings.remove(old)
-                removed += 1
+                self._drop(old, node, now)
         lines: list[bytes] = []
-        for name, binding in own.items():
+        for name, entry in own.items():
             found = granted.get(name)
             if found is None or found[1] <= 0:
-                held = self._bindings.get(name)
-                if held is not None:
-                    self._bindings.remove(held)
-                    removed += 1
+                gone = self._bindings.get(name)
+                if gone is not None:
+                    self._drop(gone, node, now)
                 continue
-            binding.expires = now + found[1]
-            binding.seen = now
-            held = self._bindings.get(name)
-            if held is not None and not held.flow.open and held.flow is not binding.flow:
-                held.flow.successor = binding.flow  # its dialogs are reached by this one now
-            self._bindings.put(binding)
-            made += 1
-            lines.append(b"<%b>%b" % (binding.contact, found[0]))
+            binding = entry.binding
+            self._put(entry, found[1], place, now)
+            binding.shown = found[0]
+            binding.also = also_of(message)
+            made = True
+            lines.append(b"<%b>%b;expires=%d" % (binding.contact, found[0], binding.agreed))
+            if self.watcher is not None:
+                self.watcher.registered(binding, node, now)
         for contact in registration.passed:
             found = granted.get(contact)
             if found is not None and found[1] > 0:
-                lines.append(b"<%b>%b" % (contact, found[0]))
+                lines.append(b"<%b>%b;expires=%d" % (contact, *found))
         if made:
-            # The list is complete (RFC 3261 10.3 step 8): what the node dropped, we drop.
+            # The list is complete (RFC 3261 10.3 step 8): what the node dropped, we drop.  What
+            # it never had (it has just taken over, or lost its memory) is not dropped by it.
             for old in self._bindings.of(registration.aor, 0.0):
-                if old.name not in granted:
-                    self._bindings.remove(old)
-                    removed += 1
+                if old.name not in granted and old.held[place] > now:
+                    self._drop(old, node, now)
         if not own and not registration.star:  # a query: what came over this flow is its own
-            for name, (params, _) in granted.items():
+            for name, (text, seconds) in granted.items():
                 held = self._bindings.get(name)
-                if held is not None and held.flow is registration.flow:
-                    lines.append(b"<%b>%b" % (held.contact, params))
+                if held is not None and held.flow is registration.flow and held.expires > now:
+                    left = min(seconds, int(held.expires - now))
+                    lines.append(b"<%b>%b;expires=%d" % (held.contact, text, left))
+        return lines
+
+    def _put(self, entry: Entry, seconds: int, place: int, now: float) -> None:
+        """The binding as the node has it now."""
+        binding = entry.binding
+        longest = self.expiries.of(binding.flow, entry.uri.host, binding.user_agent)
+        binding.agreed = min(entry.seconds, longest, seconds)
+        binding.expires = now + binding.agreed
+        binding.seen = now
+        held = self._bindings.get(binding.name)
+        if held is not None:
+            if binding.params == held.params and binding.contact == held.contact:
+                binding.held[:] = held.held  # where the other node has it, it has it as it is now
+                binding.granted[:] = held.granted
+            binding.cseq = max(binding.cseq, held.cseq)
+            if not held.flow.open and held.flow is not binding.flow:
+                held.flow.successor = binding.flow  # its dialogs are reached by this one now
+        binding.held[place] = now + seconds
+        binding.granted[place] = seconds
+        self._bindings.put(binding)
+
+    def _drop(self, binding: Binding, node: int, now: float) -> None:
+        self._bindings.remove(binding)
+        binding.held[self.place(node)] = 0.0
+        if self.watcher is not None:
+            self.watcher.unregistered(binding, node, now)
+
+    def shown(self, message: Message, lines: list[bytes], edits: list[Edit]) -> None:
+        """Put the phone's own Contacts in the place of the node's list."""
         text = b"".join([b"Contact: %b\r\n" % line for line in lines])
         for field in message.fields:
             if field[0] == CONTACT:
                 edits.append((field[1], field[4], text))
                 text = b""
-        return made, removed
-
-
-def _granted(message: Message) -> dict[bytes, tuple[bytes, int]]:
-    """Token -> (header parameters with their semicolon, seconds) of an answer's Contacts.
-
-    One that is no SIP URI stands under its URI.
-    """
-    default = DEFAULT_EXPIRES
-    value = message.value(EXPIRES)
-    if value is not None and value.isdigit() and len(value) < 10:
-        default = int(value)
-    granted: dict[bytes, tuple[bytes, int]] = {}
-    for value in message.values(CONTACT):
-        try:
-            for start, end in address.split(value):
-                contact = address.parse(value[start:end])
-                uri = Uri.parse(contact.uri)
-                token = uri.param(PARAM) if uri.scheme in _SIP else contact.uri
-                if token is None:
-                    continue
-                expires = contact.param(b"expires")
-                seconds = default
-                if expires is not None and expires.isdigit() and len(expires) < 10:
-                    seconds = int(expires)
-                params = contact.params.strip()
-                if params and params[:1] != b";":
-                    params = b";" + params
-                if expires is None:
-                    params += b";expires=%d" % seconds
-                granted[token.lower() if uri.scheme in _SIP else token] = (params, seconds)
-        except Malformed:
-            continue  # the node's list may hold what it likes; ours are found
-    return granted
+            elif field[0] == EXPIRES:  # the node's; each Contact says its own
+                edits.append((field[1], field[4], b""))

@@ -77,6 +77,21 @@ class Timing:
 
 
 @dataclass(frozen=True, slots=True)
+class Registering:
+    """What registrations are told and how they are paced.  Times in seconds."""
+
+    #: the longest expiry that phones are told: behind NAT over UDP, and elsewhere
+    phone_expiry: int = 3600
+    lan_expiry: int = 3600
+    #: the expiry asked of the nodes where the credentials are known
+    node_expiry: int = 3600
+    #: "static", "shared", "mirror", "nudge" or "auto"
+    continuity: str = "static"
+    #: REGISTERs a second to one node
+    rate: float = 200.0
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything fixed that the engine knows."""
 
@@ -90,8 +105,7 @@ class Settings:
     local_networks: tuple[Network, ...] = ()
     #: user parts that are always served: never limited, never refused by caps or drain
     emergency: tuple[bytes, ...] = (b"112", b"911", b"110")
-    #: the expiry shown to phones at most
-    phone_expiry: int = 3600
+    registering: Registering = field(default_factory=Registering)
     #: keys, 32 octets each: dialog tokens (the first signs, all open), binding names (never rotated)
     token_keys: tuple[bytes, ...] = ()
     binding_key: bytes = b""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sipfront.sip.host import host_key
+from sipfront.stack.accounts import Accounts
 from sipfront.stack.bindings import Bindings
 from sipfront.stack.dialog import Legs
 from sipfront.stack.forward import Mask
@@ -49,7 +50,8 @@ class Shared:
         self.tokens = Tokens(settings.token_keys, settings.binding_key)
         self.legs = Legs(settings.limits.dialogs, len(settings.nodes))
         self.bindings = Bindings(settings.limits.bindings, settings.limits.contacts_per_aor)
-        self.registrar = Registrar(self.bindings, self.tokens, settings.wall_offset)
+        self.accounts = Accounts()
+        self.registrar = Registrar(self.bindings, self.tokens, settings, self.accounts)
         self.pair = Pair(len(settings.nodes), settings.timing)
         self.guard = Guard(settings.limits)
         self.nonces = Nonces()

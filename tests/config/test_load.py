@@ -97,7 +97,6 @@ def test_sentences(change: dict[str, object], what: str) -> None:
     [
         ({"registrations": {"continuity": "mirror"}}, "registrations.continuity"),
         ({"registrations": {"continuity": "auto"}}, "registrations.continuity"),
-        ({"registrations": {"node_expiry": "1h"}}, "registrations.node_expiry"),
         ({"registrations": {"credentials": "x"}}, "registrations.credentials"),
         ({"store": "redis://127.0.0.1"}, "store"),
         ({"hooks": {"fence": "x"}}, "hooks"),

@@ -11,8 +11,9 @@ import pytest
 import yaml
 
 from sipfront.config import load
-from sipfront.config.model import Config, Front, Inside, Listen, Node, Section, Trunk
+from sipfront.config.model import Config, Front, Inside, Listen, Node, Trunk
 from sipfront.config.schema import defaults, schema
+from sipfront.config.section import Section
 
 FOLDER = Path(__file__).resolve().parent.parent.parent / "config"
 SAMPLE = FOLDER / "sipfront.yaml"
