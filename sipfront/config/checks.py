@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from sipfront.config.model import Config, Trunk
-from sipfront.config.values import Advertised, Endpoint, PeerUri, address
+from sipfront.config.values import WEB, Advertised, Endpoint, PeerUri, address
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,6 +27,8 @@ class Finding(NamedTuple):
     warning: bool = False
     reads: tuple[Location, ...] = ()
 
+
+_ENCRYPTED = ("tls", "wss")
 
 Check = Callable[[Config], Iterator[Finding]]
 _CHECKS: list[tuple[tuple[Location, ...], Check]] = []
@@ -58,10 +60,11 @@ def _listeners(config: Config) -> Iterator[Finding]:
             if at.transport == other.transport and (at.covers(other) or other.covers(at)):
                 yield Finding(("front", "listen", n), f"{other} has this address and port already")
                 break
-        streams = {"tcp", "tls"}
         for other in seen:
-            if {at.transport, other.transport} == streams and (
-                at.covers(other) or other.covers(at)
+            if (
+                at.transport != other.transport
+                and "udp" not in (at.transport, other.transport)
+                and (at.covers(other) or other.covers(at))
             ):
                 yield Finding(("front", "listen", n), f"{other} is a stream on this port already")
         seen.append(at)
@@ -84,10 +87,9 @@ def _advertised(config: Config) -> Iterator[Finding]:
 
 def _told(told: Advertised, at: Endpoint, key: Location) -> Iterator[Finding]:
     if told.is_name:
-        if at.transport != "tls":
-            yield Finding(
-                key, f"{told} is a name: {at.transport} needs an address, only tls a name"
-            )
+        if at.transport not in _ENCRYPTED:
+            text = f"{told} is a name: {at.transport} needs an address, only tls and wss a name"
+            yield Finding(key, text)
         return
     ip = address(told.host)
     if ip is None:
@@ -106,6 +108,8 @@ def _inside(config: Config) -> Iterator[Finding]:
     names = ("local", "remote")
     for name, at in zip(names, inside.addresses, strict=False):
         where: Location = ("front", "inside", name)
+        if at.transport in WEB:
+            yield Finding(where, f"{at.transport} is for phones in browsers: use udp, tcp or tls")
         if at.wildcard:
             yield Finding(
                 where, "must be one address: nodes are told it, and it says who is inside"
@@ -145,7 +149,7 @@ def _certificates(config: Config) -> Iterator[Finding]:
     tls = config.front.tls
     where: Location = ("front", "tls")
     needed: list[Endpoint | PeerUri] = [
-        listen.at for listen in config.front.listen if listen.at.transport == "tls"
+        listen.at for listen in config.front.listen if listen.at.transport in _ENCRYPTED
     ]
     needed += [at for at in config.front.inside.addresses if at.transport == "tls"]
     needed += [node.uri for node in config.nodes if node.uri.transport == "tls"]

@@ -15,7 +15,6 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, mod
 
 from sipfront.config.kinds import FilePath, StatePath, between, state_path
 from sipfront.config.later import later
-from sipfront.config.peers import PeerRule
 from sipfront.config.registrations import Registrations
 from sipfront.config.section import Section
 from sipfront.config.values import (
@@ -40,7 +39,8 @@ class Listen(Section):
 
     at: ListenUri = Field(description="transport, address and port; 0.0.0.0 means every address")
     advertise: Advertise | None = Field(
-        None, description="what its peers see; a name for tls only; default: front.advertise"
+        None,
+        description="what its peers see; a name for tls and wss only; default: front.advertise",
     )
 
     @model_validator(mode="before")
@@ -80,7 +80,7 @@ class Tls(Section):
     """Certificates; files are read again on SIGHUP, a bad new one leaves the old one serving."""
 
     certificate: FilePath | None = Field(
-        None, description="PEM file: the certificate and its chain; needed by tls:// listeners"
+        None, description="PEM file: the certificate and its chain; needed by tls:// and wss://"
     )
     key: FilePath | None = Field(None, description="PEM file: its private key, without a password")
     authorities: FilePath | None = Field(
@@ -133,10 +133,6 @@ class Trunk(Section):
     )
     register_: Annotated[Literal["none"], BeforeValidator(later("trunks[].register"))] = Field(
         "none", alias="register", description="none: the carrier knows the front by its address"
-    )
-    two_early_dialogs: bool = Field(
-        True,
-        description="false: it gets lost when a ringing call goes on under a second To-tag",
     )
 
     @property
@@ -214,7 +210,7 @@ class Limits(Section):
     contacts_per_aor: int = Field(10, ge=1, le=100, description="phones on one address-of-record")
     forks: int = Field(10, ge=1, le=100, description="targets of one request")
     parked: int = Field(5_000, ge=1, description="parked requests at once")
-    connections: int = Field(20_000, ge=1, description="TCP and TLS connections at once")
+    connections: int = Field(20_000, ge=1, description="TCP, TLS and WebSocket connections at once")
     connections_per_source: int = Field(
         1_000, ge=1, description="connections of one address (an office behind NAT) at once"
     )
@@ -277,9 +273,6 @@ class Config(Section):
         json_schema_extra={"minItems": 2, "maxItems": 2},
     )
     trunks: tuple[Trunk, ...] = Field((), description="carriers and other known SIP peers outside")
-    peers: tuple[PeerRule, ...] = Field(
-        (), description="exceptions for some peers outside, by network or User-Agent"
-    )
     registrations: Registrations = Field(Registrations(), description="registrations of phones")
     health: Health = Field(Health(), description="how the front knows how the nodes are")
     failover: Failover = Field(Failover(), description="when roles change")

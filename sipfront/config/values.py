@@ -28,8 +28,9 @@ _HOSTNAME_MAX = 253
 DURATION_MAX = 366 * 86400.0
 
 TRANSPORTS = ("udp", "tcp", "tls")
-_NOT_YET = {"ws": "WebSocket (RFC 7118)", "wss": "WebSocket (RFC 7118)"}
-_DEFAULT_PORT = {"udp": 5060, "tcp": 5060, "tls": 5061}
+#: Browsers come by these; the front takes such connections and makes none (RFC 7118).
+WEB = ("ws", "wss")
+_DEFAULT_PORT = {"udp": 5060, "tcp": 5060, "tls": 5061, "ws": 80, "wss": 443}
 
 
 def address(host: str) -> Address | None:
@@ -98,7 +99,7 @@ def _host_port(text: str, *, names: bool) -> tuple[str, int | None]:
 class Endpoint(NamedTuple):
     """A local transport address.  ``host``: an IP address without brackets, maybe a wildcard."""
 
-    transport: str  #: udp, tcp, tls; http for the admin side
+    transport: str  #: udp, tcp, tls, ws, wss; http for the admin side
     host: str
     port: int
 
@@ -196,8 +197,6 @@ def _scheme(text: str, allowed: tuple[str, ...]) -> tuple[str, str]:
     if not mark:
         example = f"{allowed[0]}://192.0.2.10:{8060 if allowed[0] == 'http' else 5060}"
         raise ValueError(f"{text!r} is not an address: write it as {example}")
-    if scheme in _NOT_YET and scheme not in allowed:
-        raise ValueError(f"{_NOT_YET[scheme]} is known, but not available in this version")
     if scheme not in allowed:
         raise ValueError(f"{scheme}:// is not understood: use {', '.join(allowed)}")
     return scheme, rest.removesuffix("/")
@@ -207,7 +206,8 @@ def parse_listen(value: object) -> Endpoint:
     """``udp://192.0.2.10:5060``; the port may be missing, ``*`` and ``0.0.0.0`` mean every address."""
     if isinstance(value, Endpoint):
         return value
-    scheme, rest = _scheme(_text(value, "an address such as udp://192.0.2.10:5060"), TRANSPORTS)
+    text = _text(value, "an address such as udp://192.0.2.10:5060")
+    scheme, rest = _scheme(text, TRANSPORTS + WEB)
     if rest == "*" or rest.startswith("*:"):
         rest = "0.0.0.0" + rest[1:]
     host, port = _host_port(rest, names=False)
@@ -261,8 +261,8 @@ def parse_peer(value: object) -> PeerUri:
         if name.lower() != "transport":
             raise ValueError(f";{param} is not understood: only ;transport= may stand here")
         transport, explicit = given.lower(), True
-        if transport in _NOT_YET:
-            raise ValueError(f"{_NOT_YET[transport]} is known, but not available in this version")
+        if transport in WEB:
+            raise ValueError(f"transport={given} is for phones in browsers: use udp, tcp or tls")
         if transport not in TRANSPORTS:
             raise ValueError(f"transport={given} is not understood: use udp, tcp or tls")
         if scheme == "sips" and transport == "udp":
@@ -336,7 +336,7 @@ ListenUri = Annotated[
     Endpoint,
     PlainValidator(parse_listen),
     _shown,
-    _string(pattern="^(udp|tcp|tls)://", examples=["udp://192.0.2.10:5060"]),
+    _string(pattern="^(udp|tcp|tls|ws|wss)://", examples=["udp://192.0.2.10:5060"]),
 ]
 HttpUri = Annotated[
     Endpoint,

@@ -1,7 +1,8 @@
 """One TCP or TLS connection: octets to messages, messages to octets, and its bounds.
 
 Each bound is there because a stranger can open connections for nothing.  Framing is the Framer's;
-what a message means is the engine's.  Imported by :mod:`sipfront.runtime.streams` only.
+what a message means is the engine's.  Imported by :mod:`sipfront.runtime.streams` and by the
+WebSocket connection, which is one of these with another framing.
 """
 
 from __future__ import annotations
@@ -129,6 +130,9 @@ class Connection(asyncio.Protocol):
 
     def send(self, data: bytes) -> None:
         """Write; a peer that leaves too much unread loses its connection."""
+        self._write(data)
+
+    def _write(self, data: bytes) -> None:
         transport = self._transport
         if transport is None or transport.is_closing():
             self._hub.sink.count("stream.gone")
@@ -171,9 +175,16 @@ class Connection(asyncio.Protocol):
 
     def _expect(self) -> None:
         """Work out the deadline and have it watched."""
-        times = []
+        self._due([])
+
+    def _first(self) -> float:
+        """Until when the first whole message must be there."""
+        return self.since + FIRST
+
+    def _due(self, times: list[float]) -> None:
+        """Have the earliest of ``times`` and of what every connection must do in time watched."""
         if not self._spoke:
-            times.append(self.since + FIRST)
+            times.append(self._first())
         if self._begun is not None:
             times.append(self._begun + WHOLE)
         if self._stalled is not None:

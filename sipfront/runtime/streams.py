@@ -1,4 +1,4 @@
-"""TCP and TLS: accepting, connecting, and the bounds on both.
+"""TCP, TLS and WebSocket: accepting, connecting, and the bounds on all of them.
 
 Connections are accepted by hand, so that they are counted before a TLS handshake costs anything,
 and so that a new certificate serves from the next connection on.  One connection is one flow.
@@ -20,6 +20,7 @@ from sipfront.runtime import clock, ports
 from sipfront.runtime.connection import Connection, tune
 from sipfront.runtime.log import event
 from sipfront.runtime.udp import why_of
+from sipfront.runtime.websocket import WebSocket
 from sipfront.stack.flows import OUTSIDE, Transport
 
 if TYPE_CHECKING:
@@ -165,10 +166,11 @@ class Streams:
         with contextlib.suppress(OSError):
             tune(sock)
         context = None
-        if bound.transport == Transport.TLS:
+        if bound.transport in (Transport.TLS, Transport.WSS):
             context = self._contexts.server
         flow = self._sockets.flows.stream(listener, host, port, node)
-        connection = Connection(self, flow, accepted=True)
+        kind = WebSocket if bound.transport in (Transport.WS, Transport.WSS) else Connection
+        connection = kind(self, flow, accepted=True)
         self._spawn(self._serve(connection, sock, context))
 
     def _room(self, host: str) -> bool:

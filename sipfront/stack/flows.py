@@ -74,6 +74,7 @@ class Flow:
         "listener",
         "node",
         "open",
+        "phone",
         "port",
         "reliable",
         "successor",
@@ -96,8 +97,25 @@ class Flow:
         self.handle = handle
         self.open = True
         self.reliable = listener.transport != Transport.UDP
-        #: the connection by which the same phone came back, once this one is gone
+        #: the connection by which the same phone came back; counts once this one is gone
         self.successor: Flow | None = None
+        #: the address-of-record of its bindings, b"" before the first; None: of several
+        self.phone: bytes | None = b""
+
+    def used_by(self, aor: bytes) -> None:
+        """A binding of this address-of-record is reached by this flow."""
+        if self.phone != aor:
+            self.phone = None if self.phone != b"" else aor
+
+    def followed_by(self, flow: Flow, aor: bytes) -> None:
+        """A binding moved to another flow: what else was reached by this one is reached there.
+
+        While this connection still stands, only if it is one phone's: others behind the same proxy
+        outside may have stayed.  Once it is gone, the first that comes back leads the way."""
+        if flow is self or not self.reliable:
+            return
+        if self.phone == aor or (not self.open and (not self.successor or not self.successor.open)):
+            self.successor = flow
 
     def __repr__(self) -> str:
         return f"<Flow {self.listener.transport.name} {self.host}:{self.port} #{self.ident}>"

@@ -126,6 +126,8 @@ def request(
     hops = message.field(MAX_FORWARDS)
     if hops is None:
         top += b"Max-Forwards: 70\r\n"  # RFC 3261 16.6 step 3
+    if not message.has(CONTENT_LENGTH):
+        top += _length(message)
     top += extra
     for field in message.fields:
         action = _REQUEST_ACTIONS[field[0]]
@@ -156,6 +158,8 @@ def response(
     """A response as it is passed back: with the Vias and Record-Routes of the request."""
     changes: list[Edit] = [] if edits is None else edits
     top = vias + record_routes
+    if not message.has(CONTENT_LENGTH):
+        top += _length(message)
     for field in message.fields:
         action = _RESPONSE_ACTIONS[field[0]]
         if not action:
@@ -170,6 +174,12 @@ def response(
         elif contact is not None:
             _contacts(message, field, contact, changes)
     return splice(message, changes)
+
+
+def _length(message: Message) -> bytes:
+    """What datagrams and WebSocket messages may leave out, and a stream cannot do without
+    (RFC 3261 20.14, RFC 7118 section 5)."""
+    return b"Content-Length: %d\r\n" % (message.body_end - message.body_start)
 
 
 def uri_spans(value: bytes) -> list[tuple[int, int]]:

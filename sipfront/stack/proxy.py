@@ -17,12 +17,12 @@ from sipfront.stack.aftermath import Aftermath
 from sipfront.stack.branches import Builder
 from sipfront.stack.dialog import CONFIRMED, EARLY, ENDED, Leg
 from sipfront.stack.failover import Failover
+from sipfront.stack.farewell import Farewells
 from sipfront.stack.flows import OUTSIDE, Flow
 from sipfront.stack.guard import by_flow
 from sipfront.stack.layer import Transactions
 from sipfront.stack.lessons import CHALLENGES, forgive, issued, node_answered
 from sipfront.stack.notices import Answered
-from sipfront.stack.orphans import Orphans
 from sipfront.stack.parting import Parting
 from sipfront.stack.refused import count_refusal
 from sipfront.stack.route import Standing
@@ -43,12 +43,12 @@ class Proxy:
 
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
-        self._builder = Builder(shared)
+        self.builder = Builder(shared)
         self.layer = Transactions(shared.settings.timing, self, shared.count, shared.tally)
         self.aftermath = Aftermath(shared, self)
         self.failover = Failover(shared, self)
         self.parting = Parting(shared, self)
-        self.orphans = Orphans(shared, self)
+        self.farewells = Farewells(shared, self)
 
     # -- starting ------------------------------------------------------------------------------
 
@@ -80,7 +80,7 @@ class Proxy:
             link.hedged.add(request.call_id)  # what the standby makes of it, it may start
         if plan.registration is not None:
             self._shared.registrar.numbered(plan.registration, now)
-        branch, data = self._builder.to_node(request, plan, node, flow, server.flow)
+        branch, data = self.builder.to_node(request, plan, node, flow, server.flow)
         client = ClientTx(branch, data, flow, node, server.invite, server, now)
         server.branches.append(client)
         link.pending[branch] = client
@@ -93,7 +93,9 @@ class Proxy:
         request = server.request
         if request is None or self.aftermath.hold(server, plan, target, now):
             return
-        branch, data = self._builder.to_outside(request, plan, target, server.flow.node)
+        if not target.flow.open and self.farewells.keep(server, plan, target, now):
+            return
+        branch, data = self.builder.to_outside(request, plan, target, server.flow.node)
         client = ClientTx(branch, data, target.flow, OUTSIDE, server.invite, server, now)
         server.branches.append(client)
         self.layer.open_client(client, now)
@@ -115,22 +117,20 @@ class Proxy:
             inside = self._shared.pair.flow(node, plan.local)
             if inside is None:
                 return
-            _, data = self._builder.to_node(message, plan, node, inside, flow)
+            _, data = self.builder.to_node(message, plan, node, inside, flow)
             self.layer.outbox.append((inside, data))
             return
         target = plan.targets[0]
-        _, data = self._builder.to_outside(message, plan, target, flow.node)
+        _, data = self.builder.to_outside(message, plan, target, flow.node)
         self.layer.outbox.append((target.flow, data))
 
-    def refuse(
-        self, server: ServerTx, status: int, now: float, extra: bytes = b"", body: bytes = b""
-    ) -> None:
+    def refuse(self, server: ServerTx, status: int, now: float, extra: bytes = b"") -> None:
         """Answer a request ourselves."""
         request = server.request
         if request is None:
             return
         tag = self._shared.fresh() if status > 100 else b""
-        data = reply(request, status, vias=server.vias, to_tag=tag, extra=extra, body=body)
+        data = reply(request, status, vias=server.vias, to_tag=tag, extra=extra)
         self._settled(server)
         self.layer.answer(server, data, status, now)
 
@@ -165,7 +165,7 @@ class Proxy:
             return
         if status < 200:
             self._won(client, server, now)
-            data = self._builder.back(client, server, plan, message, now)
+            data = self.builder.back(client, server, plan, message, now)
             self.layer.answer(server, data, status, now)
         elif status < 300:
             self._success(client, server, plan, message, now)
@@ -180,7 +180,7 @@ class Proxy:
         if request is None:
             return
         client.final = True
-        data = self._builder.back(client, server, plan, message, now)
+        data = self.builder.back(client, server, plan, message, now)
         if plan.to_node and (request.has(AUTHORIZATION) or request.has(PROXY_AUTHORIZATION)):
             shared.guard.accepted(server.flow.host)
         if server.invite:
@@ -189,6 +189,8 @@ class Proxy:
                     self.parting.abandon(branch, now)
         self._settled(server, up=True)
         self.layer.answer(server, data, 200, now)
+        if plan.registration is not None:
+            self.farewells.returned(now)
         leg = plan.leg
         if leg is not None:
             if request.method == b"BYE":
@@ -242,7 +244,7 @@ class Proxy:
             live = []
         if live:
             return
-        data = self._builder.back(best[0], server, plan, best[1], now)
+        data = self.builder.back(best[0], server, plan, best[1], now)
         self._settled(server)
         self.layer.answer(server, data, best[1].status, now)
 
@@ -314,7 +316,7 @@ class Proxy:
             if self._spare(server, plan, now) or self.failover.unhold(server, plan, now):
                 return
         if best is not None and plan is not None:
-            data = self._builder.back(best[0], server, plan, best[1], now)
+            data = self.builder.back(best[0], server, plan, best[1], now)
             self._settled(server)
             self.layer.answer(server, data, best[1].status, now)
         elif server.invite or status != 408:
@@ -354,14 +356,11 @@ class Proxy:
 
     # -- the ends of things --------------------------------------------------------------------
 
-    def end(self, leg: Leg, *, remember: bool = False) -> None:
-        """A dialog is over.  ``remember``: what still comes for it is answered here."""
+    def end(self, leg: Leg) -> None:
+        """A dialog is over."""
         shared = self._shared
         was = leg.state
-        if remember:
-            shared.legs.ended_by_us(leg)
-        else:
-            shared.legs.remove(leg)
+        shared.legs.remove(leg)
         link = shared.pair.links[leg.owner]
         link.hedged.discard(leg.call_id)
         link.started.discard(leg.call_id)
@@ -378,7 +377,7 @@ class Proxy:
         for branch in server.branches:
             for leg in branch.legs:
                 if leg.state == EARLY:
-                    self.end(leg, remember=leg.lost)
+                    self.end(leg)
             branch.legs = []
 
 

@@ -338,8 +338,8 @@ class Registrar:
                 binding.held[:] = held.held  # where the other node has it, it has it as it is now
                 binding.granted[:] = held.granted
             binding.cseq = max(binding.cseq, held.cseq)
-            if not held.flow.open and held.flow is not binding.flow:
-                held.flow.successor = binding.flow  # its dialogs are reached by this one now
+            held.flow.followed_by(binding.flow, binding.aor)  # so its dialogs are reached there
+        binding.flow.used_by(binding.aor)
         binding.held[place] = now + seconds
         binding.granted[place] = seconds
         self._bindings.put(binding)

@@ -55,7 +55,8 @@ async def hub(
     inside: Transport = Transport.TCP,
 ) -> AsyncIterator[Hub]:
     host = host or address()
-    kinds = [Transport.TCP] + ([Transport.TLS] if files.certificate else [])
+    kinds = [Transport.TCP, Transport.WS]
+    kinds += [Transport.TLS, Transport.WSS] if files.certificate else []
     plan = Plan(
         tuple(Place(kind, host, 0, host, 0, inside=False) for kind in kinds),
         ((Place(inside, host, 0, host, 0, inside=True),),),

@@ -48,7 +48,7 @@ def test_an_old_stream_does_not_take_the_new_one_with_it() -> None:
     assert world.flows.find(1, "198.51.100.1", 40000) is new
 
 
-@pytest.mark.parametrize("index", [-1, 3, 4, 99])
+@pytest.mark.parametrize("index", [-1, 3, 5, 99])
 def test_tokens_name_no_inside_or_missing_listener(index: int) -> None:
     assert World().flows.find(index, "10.0.0.11", 5060) is None
 
@@ -68,3 +68,26 @@ def test_the_way_to_somebody_who_came_back() -> None:
     assert world.flows.now(one) is one
     same = world.flows.stream(world.tcp, "198.51.100.1", 40000)
     assert world.flows.now(one) is same
+
+
+def test_who_follows_a_connection_of_several_phones() -> None:
+    """One that moves while the connection stands takes only what is its own with it."""
+    world = World()
+    old, one, other = (
+        world.flows.stream(world.tcp, "198.51.100.1", 40000 + number) for number in range(3)
+    )
+    old.used_by(b"1001@example.com")
+    old.used_by(b"1001@example.com")
+    assert old.phone == b"1001@example.com"
+    old.used_by(b"1002@example.com")
+    old.used_by(b"1001@example.com")
+    assert not old.phone
+    old.followed_by(one, b"1001@example.com")
+    assert old.successor is None, "1002 may still be there"
+    world.flows.dropped(old)
+    old.followed_by(one, b"1001@example.com")
+    old.followed_by(other, b"1002@example.com")
+    assert world.flows.now(old) is one
+    world.flows.dropped(one)
+    old.followed_by(other, b"1002@example.com")
+    assert world.flows.now(old) is other

@@ -76,7 +76,8 @@ class World:
         self.inside = Listener(
             3, Transport.UDP, INSIDE.encode(), 5062, inside=True, bound=(INSIDE, 5062)
         )
-        self.flows = Flows([self.udp, self.tcp, self.tls, self.inside])
+        self.ws = Listener(4, Transport.WS, FRONT.encode(), 80, inside=False, bound=(FRONT, 80))
+        self.flows = Flows([self.udp, self.tcp, self.tls, self.inside, self.ws])
         self.settings = self.settings or Settings(
             nodes=(
                 Node("pbx-a", NODE_A.encode(), 5060, 0, (NODE_A.encode(),)),
