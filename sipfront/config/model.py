@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, mod
 
 from sipfront.config.kinds import FilePath, StatePath, between, state_path
 from sipfront.config.later import later
+from sipfront.config.peers import PeerRule
 from sipfront.config.registrations import Registrations
 from sipfront.config.section import Section
 from sipfront.config.values import (
@@ -133,6 +134,10 @@ class Trunk(Section):
     )
     register_: Annotated[Literal["none"], BeforeValidator(later("trunks[].register"))] = Field(
         "none", alias="register", description="none: the carrier knows the front by its address"
+    )
+    two_early_dialogs: bool = Field(
+        True,
+        description="false: it gets lost when a ringing call goes on under a second To-tag",
     )
 
     @property
@@ -273,6 +278,9 @@ class Config(Section):
         json_schema_extra={"minItems": 2, "maxItems": 2},
     )
     trunks: tuple[Trunk, ...] = Field((), description="carriers and other known SIP peers outside")
+    peers: tuple[PeerRule, ...] = Field(
+        (), description="exceptions for some peers outside, by network or User-Agent"
+    )
     registrations: Registrations = Field(Registrations(), description="registrations of phones")
     health: Health = Field(Health(), description="how the front knows how the nodes are")
     failover: Failover = Field(Failover(), description="when roles change")

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field
 from sipfront.config.kinds import between
 from sipfront.config.later import later
 from sipfront.config.section import Section
-from sipfront.config.values import Duration  # noqa: TC001 - pydantic reads it at run time
+from sipfront.config.values import Duration
 
 
 class Registrations(Section):

@@ -17,6 +17,7 @@ from sipfront.stack.bindings import Binding
 from sipfront.stack.dialog import CONFIRMED, Leg
 from sipfront.stack.flows import Flow, Flows, Listener, Transport
 from sipfront.stack.named import Named
+from sipfront.stack.tagmap import Kept
 from sipfront.store.memory import MemoryStore
 from sipfront.store.port import Row, StoreError
 from sipfront.store.sqlite import SqliteStore
@@ -167,6 +168,8 @@ class Persist:
         self.dropped = 0  #: rows that could not be read
         self.unpacked = 0  #: changes that could not be packed: bugs of ours
         self.legs = self.bindings = 0  #: restored
+        #: legs of which a row says how their node calls them
+        self._kept: set[bytes] = set()
 
     # -- at a start ----------------------------------------------------------------------------
 
@@ -177,9 +180,14 @@ class Persist:
         """
         shared = self.engine.shared
         self._now = now
-        done = {"leg": self._leg, "binding": self._binding, "named": self._named}
+        done = {
+            "leg": self._leg,
+            "binding": self._binding,
+            "named": self._named,
+            "kept": self._other_tag,
+        }
         bad = []
-        for row in rows:
+        for row in sorted(rows, key=lambda row: row.kind == "kept"):  # after their legs
             put_back = done.get(row.kind)
             if put_back is None:
                 continue
@@ -212,6 +220,16 @@ class Persist:
         legs.add(leg)
         legs.confirm(leg)
         self.legs += 1
+        return True
+
+    def _other_tag(self, key: bytes, value: tuple[Any, ...]) -> bool:
+        legs = self.engine.shared.legs
+        leg = legs.find(*key.split(b"\0"))
+        if leg is None:
+            return False
+        leg.kept = Kept.restored(value)
+        legs.alias(leg)
+        self._kept.add(key)
         return True
 
     def _binding(self, key: bytes, value: tuple[Any, ...]) -> bool:
@@ -270,6 +288,10 @@ class Persist:
         for key, leg in shared.legs.changes().items():
             gone = leg is None or leg.state != CONFIRMED
             self._row(rows, "leg", key, None if gone else leg, self._leg_values)
+            kept = None if leg is None or gone else leg.kept
+            if kept is not None or key in self._kept:
+                self._row(rows, "kept", key, kept, Kept.stored)
+                (self._kept.discard if kept is None else self._kept.add)(key)
         for key, binding in shared.bindings.changes().items():
             self._row(rows, "binding", key, binding, self._binding_values)
         for key, named in shared.named.changes().items():

@@ -117,6 +117,10 @@ def engine_settings(config: Config, keys: Keys, wall_offset: float = 0.0) -> sta
         ),
         domains=tuple(domain.encode() for domain in config.front.domains),
         trunks=tuple(engine_trunk(trunk) for trunk in config.trunks),
+        peers=tuple(
+            stack.PeerRule(rule.networks, rule.agent_pattern, rule.two_early_dialogs)
+            for rule in config.peers
+        ),
         limits=stack.Limits(
             transactions=limits.transactions,
             dialogs=limits.dialogs,
@@ -158,6 +162,7 @@ def engine_trunk(trunk: TrunkConfig) -> stack.Trunk:
         trunk.uri.effective_port,
         TRANSPORT[trunk.uri.transport],
         trunk.networks,
+        trunk.two_early_dialogs,
     )
 
 

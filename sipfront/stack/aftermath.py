@@ -182,13 +182,16 @@ class Aftermath:
             branch = b"z9hG4bK" + self._shared.fresh()
             via = b"%b;branch=%b;rport" % (flow.listener.via, branch)
             leg.outside_cseq += 1
+            itself = leg.inside_party
+            if leg.kept is not None:
+                itself = leg.kept.called_inside(itself)
             data = speak(
                 b"BYE",
                 uri,
                 via,
                 routes,
                 leg.outside_party,
-                leg.inside_party,
+                itself,
                 leg.call_id,
                 leg.outside_cseq,
                 b'Reason: SIP;cause=481;text="Ended during a failover"\r\n',

@@ -11,92 +11,40 @@ from typing import TYPE_CHECKING
 from sipfront.sip.errors import Malformed
 from sipfront.sip.headers import (
     AUTHORIZATION,
+    CSEQ,
     EVENT,
     FROM,
+    JOIN,
     PROXY_AUTHENTICATE,
     PROXY_AUTHORIZATION,
     RECORD_ROUTE,
     REFER_TO,
+    REPLACES,
+    TARGET_DIALOG,
     TO,
     WWW_AUTHENTICATE,
 )
 from sipfront.sip.uri import Uri
-from sipfront.stack import forward
+from sipfront.stack import forward, tagmap
 from sipfront.stack.dialog import Leg
+from sipfront.stack.disguise import Hide
 from sipfront.stack.forward import contact_uri, reversed_routes
 from sipfront.stack.guard import nonce_of
-from sipfront.stack.hiding import PARAM, NodeTarget, literal
+from sipfront.stack.hiding import PARAM, NodeTarget
 from sipfront.stack.plan import restored
 from sipfront.stack.routing import DIALOG_METHODS
 
 if TYPE_CHECKING:
     from sipfront.sip.message import Edit, Message
-    from sipfront.stack.flows import Flow, Listener
+    from sipfront.stack.flows import Flow
     from sipfront.stack.plan import Plan, Target
     from sipfront.stack.shared import Shared
+    from sipfront.stack.tagmap import Kept
     from sipfront.stack.transaction import ClientTx, ServerTx
 
 #: Methods whose Contact is a new remote target (RFC 3261 12.2, RFC 3311, 6665).
 TARGET_REFRESH = frozenset((b"INVITE", b"UPDATE", b"SUBSCRIBE", b"NOTIFY", b"REFER"))
 _SIP = (b"sip", b"sips")
-
-
-class Hide:
-    """Rewrites Contact URIs of one side for the listener of the other; remembers the token."""
-
-    __slots__ = ("_flow", "_listener", "_node", "_secure", "_shared", "redirect", "token")
-
-    def __init__(
-        self,
-        shared: Shared,
-        listener: Listener,
-        node: int,
-        flow: Flow | None,
-        *,
-        redirect: bool = False,
-        secure: bool = False,
-    ) -> None:
-        """``flow``: that of the outside party whose Contact it is, None for a node's Contact."""
-        self._shared = shared
-        self._listener = listener
-        self._node = node
-        self._flow = flow
-        self._secure = secure
-        self.redirect = redirect
-        self.token = b""
-
-    def __call__(self, raw: bytes) -> bytes:
-        """The URI that stands for ``raw`` on the other side; raises Malformed."""
-        uri = Uri.parse(raw)
-        if uri.scheme not in _SIP:
-            return raw
-        if self.redirect:
-            return self._mapped(uri)
-        shared = self._shared
-        host = literal(uri.host)
-        port = uri.port or 5060
-        token: bytes | None = None
-        if self._flow is not None:
-            if host is not None:
-                token = shared.tokens.outside(self._node, self._flow, host, port)
-            if token is None:
-                token = shared.name(0, self._node, self._flow, raw.partition(b"?")[0])
-        else:
-            if host is not None:
-                token = shared.tokens.node(self._node, host, port)
-            if token is None:
-                token = shared.name(1, self._node, None, raw.partition(b"?")[0])
-        self.token = token
-        return forward.hidden(uri, self._listener, token, secure=self._secure)
-
-    def _mapped(self, uri: Uri) -> bytes:
-        """A 3xx Contact is no remote target: only the far side's name for us, or for a node, is
-        mapped to the near side's name for us."""
-        shared = self._shared
-        host = uri.host_key
-        if host in shared.own_hosts or (self._flow is None and host in shared.mask.hosts):
-            return forward.hidden(uri, self._listener, b"")
-        return uri.raw
 
 
 class Builder:
@@ -116,13 +64,18 @@ class Builder:
         branch = b"z9hG4bK" + shared.fresh()
         edits: list[Edit] = []
         hide: Hide | None = None
+        leg = plan.leg
+        kept = plan.kept if leg is None else leg.kept
+        if leg is not None and kept is not None:
+            message = kept.inward(message)
         if plan.registration is not None:
             edits = shared.registrar.edits(plan.registration, message, listener, node)
         else:
-            hide = Hide(shared, listener, node, by)
+            hide = Hide(shared, listener, node, by, kept=kept)
         if message.has(REFER_TO):
             self._refer_to(message, edits)
-        leg = plan.leg
+        if shared.legs.renamed:
+            self._named_dialogs(message, edits, inward=True)
         if leg is not None and leg.inside_uri:
             field = message.field(TO)
             if field is not None:
@@ -158,10 +111,18 @@ class Builder:
         listener = target.flow.listener
         branch = b"z9hG4bK" + shared.fresh()
         edits: list[Edit] = []
+        leg = plan.leg
+        kept = None if leg is None else leg.kept
+        if leg is not None and kept is not None:
+            message = kept.outward(message, message.cseq + kept.out_shift)
         if shared.mask.needed(message):
             plan.masked = shared.mask.edits(message, edits)
+            if kept is not None:
+                plan.masked = kept.called_inside(plan.masked)
+        if shared.legs.renamed:
+            self._named_dialogs(message, edits, inward=False)
         secure = target.uri[:5].lower() == b"sips:"
-        hide = Hide(shared, listener, node, None, secure=secure)
+        hide = Hide(shared, listener, node, None, secure=secure, kept=kept)
         data = forward.request(
             message,
             uri=target.uri,
@@ -170,7 +131,6 @@ class Builder:
             contact=hide,
             edits=edits,
         )
-        leg = plan.leg
         if leg is not None:
             if plan.masked:
                 leg.inside_uri = plan.masked
@@ -199,6 +159,16 @@ class Builder:
         params = b";" + clean.params if clean.params else b""
         return b"sip:%b%b%b" % (user, host, params)
 
+    def _named_dialogs(self, message: Message, edits: list[Edit], *, inward: bool) -> None:
+        """Dialogs that a request names (RFC 3891, 3911, 4538), as the other side calls them."""
+        for hid in (REPLACES, JOIN, TARGET_DIALOG):
+            field = message.field(hid)
+            if field is not None:
+                value = message.data[field[2] : field[3]]
+                new = tagmap.renamed(self._shared, value, inward=inward)
+                if new != value:
+                    edits.append((field[2], field[3], new))
+
     def _refer_to(self, message: Message, edits: list[Edit]) -> None:
         """Refer-To with a token of ours is mapped back to what the node knows."""
         field = message.field(REFER_TO)
@@ -222,7 +192,11 @@ class Builder:
                 return
             new = restored(uri, opened.host, opened.port)
         if uri.headers:
-            new += b"?" + uri.headers
+            headers = uri.headers
+            if self._shared.legs.renamed and headers[:9].lower() == b"replaces=":
+                named_one = tagmap.renamed(self._shared, headers[9:], inward=True, quoted=True)
+                headers = headers[:9] + named_one
+            new += b"?" + headers
         edits.append((field[2] + spans[0][0], field[2] + spans[0][1], new))
 
     # -- responses -----------------------------------------------------------------------------
@@ -238,6 +212,9 @@ class Builder:
         redirect = 300 <= message.status <= 399 or message.status == 485
         hide: Hide | None = None
         if plan.to_node:
+            kept = self._kept(server, plan, message)
+            if kept is not None:
+                message = kept.outward(message, request.cseq)
             if shared.mask.needed(message):
                 shared.mask.edits(message, edits)
             if message.status in (401, 407):
@@ -260,10 +237,16 @@ class Builder:
                     None,
                     redirect=redirect,
                     secure=secure,
+                    kept=kept,
                 )
         else:
             hide = Hide(
-                shared, server.flow.listener, server.flow.node, client.flow, redirect=redirect
+                shared,
+                server.flow.listener,
+                server.flow.node,
+                client.flow,
+                redirect=redirect,
+                kept=None if plan.leg is None else plan.leg.kept,
             )
             self._restore(message, request, edits)
         data = forward.response(
@@ -277,6 +260,18 @@ class Builder:
         if message.to_tag and 100 < message.status < 300 and hide is not None:
             self._learn(client, server, request, plan, message, hide)
         return data
+
+    def _kept(self, server: ServerTx, plan: Plan, message: Message) -> Kept | None:
+        """The two names of the dialog that a node's answer belongs to."""
+        if plan.leg is not None:
+            return plan.leg.kept
+        if not server.invite or message.status <= 100:
+            return None
+        if plan.kept is None:
+            tagmap.begin(self._shared, server, plan, message)
+        if plan.kept is not None:
+            plan.kept.heard(message)
+        return plan.kept
 
     def _stale(
         self, client: ClientTx, request: Message, message: Message, now: float, edits: list[Edit]
@@ -296,7 +291,12 @@ class Builder:
                     edits.append((field[3], field[3], b", stale=true"))
 
     def _restore(self, message: Message, request: Message, edits: list[Edit]) -> None:
-        """A node gets its own From and To back as it wrote them."""
+        """A node gets its own From, To and CSeq back as it wrote them."""
+        if message.cseq != request.cseq:
+            number = message.field(CSEQ)
+            if number is not None:
+                cseq = b"%d %b" % (request.cseq, message.cseq_method)
+                edits.append((number[2], number[3], cseq))
         for hid in (FROM, TO):
             field = message.field(hid)
             value = request.value(hid)
@@ -377,6 +377,8 @@ class Builder:
             if not known:
                 shared.legs.add(leg)
                 client.legs.append(leg)
+        if plan.kept is not None and plan.kept.moved and leg.inside_tag == plan.kept.tag:
+            tagmap.adopt(shared, leg, plan.kept, client)
         if target:
             routes = reversed_routes(message.values(RECORD_ROUTE))
             if plan.to_node:

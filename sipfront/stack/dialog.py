@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sipfront.stack.flows import Flow
+    from sipfront.stack.tagmap import Kept
 
 EARLY = 0
 CONFIRMED = 1
@@ -34,9 +35,12 @@ class Leg:
     tag included; with them the front can speak in the place of either.  ``event``: the Event of a
     subscription.
     ``correlation``: what pairs it with the other leg of its call (X-Sipfront-Call).
+    ``kept``: how the node calls it, where that differs; ``inside_tag`` is what the outside knows.
+    ``lost``: an early dialog whose call went on elsewhere.
     """
 
     __slots__ = (
+        "alias",
         "by_outside",
         "call_id",
         "correlation",
@@ -50,7 +54,9 @@ class Leg:
         "inside_target",
         "inside_token",
         "inside_uri",
+        "kept",
         "kind",
+        "lost",
         "outside_cseq",
         "outside_flow",
         "outside_party",
@@ -88,6 +94,9 @@ class Leg:
         self.outside_party = b""
         self.inside_party = b""
         self.correlation = b""
+        self.kept: Kept | None = None
+        self.alias = b""
+        self.lost = False
 
     @property
     def key(self) -> bytes:
@@ -103,13 +112,15 @@ def key_of(call_id: bytes, outside_tag: bytes, inside_tag: bytes) -> bytes:
 class Legs:
     """All legs that are known, bounded; the oldest goes first when there is no more room."""
 
-    __slots__ = ("_changed", "_gone", "_legs", "forgotten", "limit", "owned")
+    __slots__ = ("_aliases", "_changed", "_gone", "_legs", "forgotten", "limit", "owned")
 
     #: Dialogs that we ended, remembered while a BYE of the other side may be on its way.
     MAX_GONE = 50_000
 
     def __init__(self, limit: int, nodes: int) -> None:
         self._legs: dict[bytes, Leg] = {}
+        #: the same legs by the tags that their nodes use, where those differ
+        self._aliases: dict[bytes, Leg] = {}
         self._changed: dict[bytes, Leg | None] | None = None
         self._gone: dict[bytes, None] = {}
         self.limit = limit
@@ -119,7 +130,25 @@ class Legs:
 
     def find(self, call_id: bytes, outside_tag: bytes, inside_tag: bytes) -> Leg | None:
         """The leg with these names."""
-        return self._legs.get(b"%b\0%b\0%b" % (call_id, outside_tag, inside_tag))
+        key = b"%b\0%b\0%b" % (call_id, outside_tag, inside_tag)
+        leg = self._legs.get(key)
+        return self._aliases.get(key) if leg is None and self._aliases else leg
+
+    def alias(self, leg: Leg) -> None:
+        """From now on it is found by the tag that its node uses as well."""
+        if leg.kept is None:
+            return
+        key = key_of(leg.call_id, leg.outside_tag, leg.kept.own)
+        if key == leg.alias:
+            return
+        self._aliases.pop(leg.alias, None)
+        self._aliases[key] = leg
+        leg.alias = key
+
+    @property
+    def renamed(self) -> bool:
+        """Whether any dialog has two names."""
+        return bool(self._aliases)
 
     def add(self, leg: Leg) -> None:
         """Remember a leg."""
@@ -127,6 +156,7 @@ class Legs:
             self.remove(next(iter(self._legs.values())))
             self.forgotten += 1
         self._legs[leg.key] = leg
+        self.alias(leg)
 
     def confirm(self, leg: Leg) -> None:
         """The dialog was answered (2xx)."""
@@ -141,6 +171,9 @@ class Legs:
         if leg.state == CONFIRMED:
             self.owned[leg.owner] -= 1
         leg.state = ENDED
+        if leg.alias:
+            self._aliases.pop(leg.alias, None)
+            leg.alias = b""
         key = leg.key
         if self._legs.get(key) is leg:
             del self._legs[key]

@@ -10,6 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sipfront.sip.headers import JOIN, REPLACES, TARGET_DIALOG
+from sipfront.stack.dialog import ENDED
+from sipfront.stack.forward import routed
 from sipfront.stack.notices import Refused, Silent
 from sipfront.stack.route import NodeState, Route, Standing
 from sipfront.stack.timers import UNTIL
@@ -34,6 +36,9 @@ class Failover:
 
     def to_pair(self, server: ServerTx, plan: Plan, now: float) -> None:
         """Send to the owner, the pinned or the active node; hedge or park when that is in doubt."""
+        if self._proxy.orphans.mine(server, plan):
+            self._proxy.orphans.answer(server, plan, now)
+            return
         pair = self._shared.pair
         route = pair.route
         node = plan.node
@@ -122,8 +127,16 @@ class Failover:
                 self.unpark(server)
                 continue
             route = self._shared.pair.route
-            if plan.leg is not None and self._shared.pair.down(plan.leg.owner):
-                continue
+            if plan.leg is not None:
+                if plan.leg.state == ENDED:
+                    self.unpark(server)
+                    self._proxy.refuse(server, 481, now)
+                    continue
+                if plan.leg.lost or self._shared.pair.down(plan.leg.owner):
+                    continue
+                if plan.node != plan.leg.owner:  # an early dialog that moved with its call
+                    plan.node = plan.leg.owner
+                    plan.uri, plan.routes = routed(plan.leg.inside_target, plan.leg.inside_routes)
             node = plan.node if plan.node is not None else route.active
             if node is not None and self._shared.pair.down(node):
                 node = route.active
@@ -167,6 +180,12 @@ class Failover:
         if any(not branch.abandoned for branch in server.branches):
             self._proxy.local_failure(server, 503, now)  # what the others said, if they have ended
             return
+        if client.invite:
+            self._proxy.orphans.moved(client, plan)
+            if not self._proxy.orphans.keepable(server, plan):
+                self._shared.count("ringing calls that could not be kept")
+                self._proxy.refuse(server, 503, now)
+                return
         plan.attempts += 1
         plan.node = None
         plan.uri = b""
@@ -193,10 +212,10 @@ class Failover:
             self._proxy.refuse(server, 200, now)
             if plan.leg is not None:
                 self._proxy.aftermath.owe(plan.leg)
-                self._proxy.end(plan.leg)
+                self._proxy.end(plan.leg, remember=True)
         elif request.method in (b"INVITE", b"UPDATE"):
             self._proxy.refuse(server, 500, now, b"Retry-After: 4\r\n")
-        elif request.method in (b"PRACK", b"OPTIONS", b"INFO"):
+        elif request.method in (b"PRACK", b"OPTIONS"):
             self._proxy.refuse(server, 200, now)
         else:
             self.park(server, now)  # it may come back; if it does not, rescue ends the dialog

@@ -30,6 +30,10 @@ DIALOG = b"d"
 NODE = b"n"
 BINDING = b"b"
 NAMED = b"s"
+#: Node and dialog token of a dialog that its two sides call by different tags: they hold the tag
+#: that the other side uses (:mod:`sipfront.stack.tagmap`).
+KEPT_NODE = b"m"
+KEPT_OUTSIDE = b"k"
 
 MAC_SIZE = 8
 #: No token is longer: 64 characters with the prefix (PJSIP refuses URIs of 256, see the design).
@@ -39,12 +43,23 @@ CACHE = 65_536
 
 
 class OutsideTarget:
-    """What a dialog token says: the outside party behind a Contact that a node sees."""
+    """What a dialog token says: the outside party behind a Contact that a node sees.
 
-    __slots__ = ("address", "host", "listener", "owner", "port", "target_host", "target_port")
+    ``tag``: the node's tag as that party knows it, b"" when both sides use the same (then
+    ``owner`` says whose dialog it is, else -1).
+    """
+
+    __slots__ = ("host", "listener", "owner", "port", "tag", "target_host", "target_port")
 
     def __init__(
-        self, owner: int, listener: int, host: str, port: int, target_host: str, target_port: int
+        self,
+        owner: int,
+        listener: int,
+        host: str,
+        port: int,
+        target_host: str,
+        target_port: int,
+        tag: bytes = b"",
     ) -> None:
         self.owner = owner
         self.listener = listener
@@ -52,25 +67,37 @@ class OutsideTarget:
         self.port = port
         self.target_host = target_host
         self.target_port = target_port
+        self.tag = tag
 
 
 class NodeTarget:
-    """What a node token says: the node's own Contact behind one that the outside sees."""
+    """What a node token says: the node's own Contact behind one that the outside sees.
 
-    __slots__ = ("host", "node", "port")
+    ``tag``: the node's own tag, b"" when both sides use the same.
+    """
 
-    def __init__(self, node: int, host: str, port: int) -> None:
+    __slots__ = ("host", "node", "port", "tag")
+
+    def __init__(self, node: int, host: str, port: int, tag: bytes = b"") -> None:
         self.node = node
         self.host = host
         self.port = port
+        self.tag = tag
 
 
 class Tokens:
     """Mints and opens tokens with the keys of this front."""
 
-    __slots__ = ("_binding_key", "_cache", "_keys")
+    __slots__ = ("_binding_key", "_cache", "_homes", "_keys")
 
-    def __init__(self, keys: tuple[bytes, ...], binding_key: bytes) -> None:
+    def __init__(
+        self,
+        keys: tuple[bytes, ...],
+        binding_key: bytes,
+        homes: tuple[tuple[str, int], ...] = (),
+    ) -> None:
+        """``homes``: address and port of each node, which need not stand in a token."""
+        self._homes = homes
         if not keys or not binding_key:
             raise ValueError("a front needs keys for its tokens")
         self._keys = [
@@ -114,6 +141,33 @@ class Tokens:
             token = self._remember(cache_key, self._seal(NODE, payload))
         return token
 
+    def kept_node(self, node: int, host: str, port: int, tag: bytes) -> bytes | None:
+        """The token for a node's Contact in a dialog in which the node calls itself ``tag``.
+
+        None when it does not fit; a UUID (Asterisk) does if the node's Contact is its own address.
+        """
+        form, packed = _pack_tag(tag)
+        try:
+            payload = bytes((form | node,)) + packed
+            if self._homes[node : node + 1] != ((host, port),):
+                payload += _pack(host, port)
+        except ValueError:
+            return None
+        return self._seal_if_it_fits(KEPT_NODE, payload)
+
+    def kept_outside(self, flow: Flow, host: str, port: int, tag: bytes) -> bytes | None:
+        """The token for an outside party that calls the node ``tag``; its Contact must be where it
+        is reached.  None when it does not fit."""
+        if (host, port) != (flow.host, flow.port) or flow.listener.index > 15:
+            return None
+        form, packed = _pack_tag(tag)
+        try:
+            where = _pack(host, port)
+        except ValueError:
+            return None
+        first = flow.listener.index << 4 | where[0] | form >> 4
+        return self._seal_if_it_fits(KEPT_OUTSIDE, bytes((first,)) + where[1:] + packed)
+
     def named(self, side: int, content: bytes) -> bytes:
         """The token that names ``content``; ``side`` keeps the names of the two sides apart."""
         digest = blake2b(content, key=self._binding_key, digest_size=12).digest()
@@ -130,12 +184,16 @@ class Tokens:
     def open(self, token: bytes) -> OutsideTarget | NodeTarget | None:
         """What a dialog or node token says; None when it is not ours or was tampered with."""
         kind = token[:1]
-        if kind not in (DIALOG, NODE):
+        if kind not in (DIALOG, NODE, KEPT_NODE, KEPT_OUTSIDE):
             return None
         payload = self._unseal(token)
         if payload is None:
             return None
         try:
+            if kind == KEPT_NODE:
+                return self._kept_node(payload)
+            if kind == KEPT_OUTSIDE:
+                return _kept_outside(payload)
             if kind == NODE:
                 host, port, rest = _unpack(payload[1:])
                 return None if rest else NodeTarget(payload[0], host, port)
@@ -149,6 +207,15 @@ class Tokens:
         except (ValueError, IndexError):
             return None
 
+    def _kept_node(self, payload: bytes) -> NodeTarget | None:
+        node = payload[0] & ~_UUID
+        tag, rest = _unpack_tag(payload[0] & _UUID, payload[1:])
+        if rest:
+            host, port, rest = _unpack(rest)
+        else:
+            host, port = self._homes[node]
+        return None if rest else NodeTarget(node, host, port, tag)
+
     def genuine(self, token: bytes) -> bool:
         """Whether a named token was minted by us."""
         return token[:1] == NAMED and self._unseal(token) is not None
@@ -158,6 +225,11 @@ class Tokens:
             self._cache.clear()
         self._cache[key] = token
         return token
+
+    def _seal_if_it_fits(self, kind: bytes, payload: bytes) -> bytes | None:
+        if len(kind) + 2 * (len(payload) + MAC_SIZE) > MAX_TOKEN:
+            return None
+        return self._seal(kind, payload)
 
     def _seal(self, kind: bytes, payload: bytes) -> bytes:
         # The kind is authenticated too: a token of one kind is none of another.
@@ -179,6 +251,45 @@ class Tokens:
             if compare_digest(mac, expected):
                 return payload
         return None
+
+
+def _kept_outside(payload: bytes) -> OutsideTarget | None:
+    first = payload[0]
+    packed = bytes((first & 7,)) + payload[1:]
+    host, port, rest = _unpack(packed)
+    tag, rest = _unpack_tag(first << 4 & _UUID, rest)
+    return None if rest else OutsideTarget(-1, first >> 4, host, port, host, port, tag)
+
+
+#: A flag: the tag is a UUID (16 octets), not as it stands (its length, then its octets).
+_UUID = 0x80
+
+
+def _pack_tag(tag: bytes) -> tuple[int, bytes]:
+    """The flag and the octets of a tag."""
+    if len(tag) == 36:
+        digits = tag.replace(b"-", b"")
+        if len(digits) == 32 and not digits.strip(b"0123456789abcdef") and _uuid(digits) == tag:
+            return _UUID, bytes.fromhex(digits.decode())
+    return 0, bytes((min(len(tag), 255),)) + tag
+
+
+def _uuid(digits: bytes) -> bytes:
+    """Thirty-two digits as a UUID is written."""
+    ends = (8, 12, 16, 20, 32)
+    return b"-".join(digits[a:b] for a, b in zip((0, *ends), ends, strict=False))
+
+
+def _unpack_tag(form: int, data: bytes) -> tuple[bytes, bytes]:
+    """The tag, and what follows it; raises ValueError or IndexError."""
+    if form:
+        if len(data) < 16:
+            raise ValueError("bad tag")
+        return _uuid(data[:16].hex().encode()), data[16:]
+    size = data[0]
+    if len(data) < 1 + size:
+        raise ValueError("bad tag")
+    return data[1 : 1 + size], data[1 + size :]
 
 
 def _mask(text: bytes, nonce: bytes, key: bytes) -> bytes:

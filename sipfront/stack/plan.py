@@ -8,6 +8,7 @@ from sipfront.sip import address
 from sipfront.sip.errors import Malformed
 from sipfront.sip.headers import AUTHORIZATION, FROM, PROXY_AUTHORIZATION, TO
 from sipfront.sip.uri import Uri
+from sipfront.stack.flows import VIA_NAME
 from sipfront.stack.hiding import PARAM
 
 if TYPE_CHECKING:
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     from sipfront.stack.contacts import Registration
     from sipfront.stack.dialog import Leg
     from sipfront.stack.flows import Flow
+    from sipfront.stack.settings import Trunk
     from sipfront.stack.shared import Shared
+    from sipfront.stack.tagmap import Kept
 
 
 class Target:
@@ -46,6 +49,7 @@ class Plan:
         "correlation",
         "emergency",
         "extra",
+        "kept",
         "leg",
         "local",
         "masked",
@@ -79,6 +83,8 @@ class Plan:
         self.aor = b""
         self.overflowed = False
         self.correlation = b""
+        #: what a caller that takes only one early dialog was told
+        self.kept: Kept | None = None
 
 
 def dialog_named(value: bytes) -> tuple[bytes, bytes, bytes]:
@@ -122,3 +128,13 @@ def claimed(message: Message, shared: Shared) -> bytes:
         return aor_of(message, shared, FROM)
     except Malformed:
         return b""  # a tel: URI, say; the source is counted anyway
+
+
+def source(flow: Flow, trunk: Trunk | None) -> bytes:
+    """Header lines for a node: what only we may say, and what it cannot see any more."""
+    host = f"[{flow.host}]" if ":" in flow.host else flow.host
+    name = VIA_NAME[flow.listener.transport].decode().lower()
+    line = f"X-Sipfront-Source: {host}:{flow.port};transport={name}\r\n"
+    if trunk is not None:
+        line += f"X-Sipfront-Trunk: {trunk.name}\r\n"
+    return line.encode()

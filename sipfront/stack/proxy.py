@@ -23,6 +23,7 @@ from sipfront.stack.guard import by_flow
 from sipfront.stack.layer import Transactions
 from sipfront.stack.lessons import CHALLENGES, forgive, issued, node_answered
 from sipfront.stack.notices import Answered
+from sipfront.stack.orphans import Orphans
 from sipfront.stack.parting import Parting
 from sipfront.stack.refused import count_refusal
 from sipfront.stack.route import Standing
@@ -49,6 +50,7 @@ class Proxy:
         self.failover = Failover(shared, self)
         self.parting = Parting(shared, self)
         self.farewells = Farewells(shared, self)
+        self.orphans = Orphans(shared, self)
 
     # -- starting ------------------------------------------------------------------------------
 
@@ -124,13 +126,15 @@ class Proxy:
         _, data = self.builder.to_outside(message, plan, target, flow.node)
         self.layer.outbox.append((target.flow, data))
 
-    def refuse(self, server: ServerTx, status: int, now: float, extra: bytes = b"") -> None:
+    def refuse(
+        self, server: ServerTx, status: int, now: float, extra: bytes = b"", body: bytes = b""
+    ) -> None:
         """Answer a request ourselves."""
         request = server.request
         if request is None:
             return
         tag = self._shared.fresh() if status > 100 else b""
-        data = reply(request, status, vias=server.vias, to_tag=tag, extra=extra)
+        data = reply(request, status, vias=server.vias, to_tag=tag, extra=extra, body=body)
         self._settled(server)
         self.layer.answer(server, data, status, now)
 
@@ -356,11 +360,14 @@ class Proxy:
 
     # -- the ends of things --------------------------------------------------------------------
 
-    def end(self, leg: Leg) -> None:
-        """A dialog is over."""
+    def end(self, leg: Leg, *, remember: bool = False) -> None:
+        """A dialog is over.  ``remember``: what still comes for it is answered here."""
         shared = self._shared
         was = leg.state
-        shared.legs.remove(leg)
+        if remember:
+            shared.legs.ended_by_us(leg)
+        else:
+            shared.legs.remove(leg)
         link = shared.pair.links[leg.owner]
         link.hedged.discard(leg.call_id)
         link.started.discard(leg.call_id)
@@ -377,7 +384,7 @@ class Proxy:
         for branch in server.branches:
             for leg in branch.legs:
                 if leg.state == EARLY:
-                    self.end(leg)
+                    self.end(leg, remember=leg.lost)
             branch.legs = []
 
 

@@ -23,18 +23,19 @@ from sipfront.sip.headers import (
     TARGET_DIALOG,
 )
 from sipfront.stack.dialog import Leg
-from sipfront.stack.flows import VIA_NAME, Flow
 from sipfront.stack.forward import routed
 from sipfront.stack.guard import by_flow, nonce_of
 from sipfront.stack.hiding import BINDING, NAMED, PARAM, NodeTarget, OutsideTarget
-from sipfront.stack.plan import Plan, Target, dialog_named, restored
+from sipfront.stack.plan import Plan, Target, dialog_named, restored, source
 from sipfront.stack.route import NodeState, Standing
 from sipfront.stack.shared import Refusal, Shared
+from sipfront.stack.tagmap import Kept, leg_of
 
 if TYPE_CHECKING:
     from sipfront.sip.message import Message
     from sipfront.sip.uri import Uri
     from sipfront.stack.bindings import Binding
+    from sipfront.stack.flows import Flow
     from sipfront.stack.settings import Network, Trunk
 
 #: A policy refusal towards a node: never 403 or 404, Asterisk stops a trunk for ever on those.
@@ -68,7 +69,7 @@ class Router:
         local, trunk = self._who(flow.host)
         plan.local = local
         plan.trunk = trunk.name if trunk is not None else ""
-        plan.extra = self._source(flow, trunk)
+        plan.extra = source(flow, trunk)
         if message.to_tag:
             self._in_dialog_to_node(plan, message, flow, uri)
             return plan
@@ -116,15 +117,6 @@ class Router:
             known = self._known[host] = (local, trunk)
         return known
 
-    def _source(self, flow: Flow, trunk: Trunk | None) -> bytes:
-        """What only we may say, and what a node cannot see any more."""
-        host = f"[{flow.host}]" if ":" in flow.host else flow.host
-        name = VIA_NAME[flow.listener.transport].decode().lower()
-        line = f"X-Sipfront-Source: {host}:{flow.port};transport={name}\r\n"
-        if trunk is not None:
-            line += f"X-Sipfront-Trunk: {trunk.name}\r\n"
-        return line.encode()
-
     def _in_dialog_to_node(self, plan: Plan, message: Message, flow: Flow, uri: Uri) -> None:
         shared = self._shared
         token = uri.param(PARAM)
@@ -139,14 +131,15 @@ class Router:
             if leg.outside_flow is not flow and (token is not None or flow.reliable):
                 leg.outside_flow = flow  # the phone moved: it is reached where it speaks from
                 shared.legs.refreshed(leg)
-            if message.cseq > leg.outside_cseq:
-                leg.outside_cseq = message.cseq
+            cseq = message.cseq if leg.kept is None else leg.kept.number_in(leg, message)
+            if cseq > leg.outside_cseq:
+                leg.outside_cseq = cseq
                 shared.legs.refreshed(leg)
             return
         if shared.legs.was_ended(message.call_id, message.from_tag, message.to_tag):
-            raise Refusal(200 if message.method == b"BYE" else 481, "dialog was ended by us")
-        if token is not None:
-            self._by_token(plan, token, uri)
+            status = 200 if message.method in (b"BYE", b"PRACK") else 481
+            raise Refusal(status, "dialog was ended by us")
+        own = self._by_token(plan, token, uri) if token is not None else b""
         if plan.node is None:
             raise Refusal(481, "no such dialog")
         leg = Leg(message.call_id, message.from_tag, message.to_tag, plan.node)
@@ -155,6 +148,8 @@ class Router:
         leg.inside_token = token or b""
         leg.epoch = shared.pair.route.epoch
         leg.kind = b"" if message.method in (b"BYE", b"ACK") else message.method
+        if own:
+            leg.kept = Kept(message.to_tag, own)
         if message.method not in (b"ACK", b"BYE"):
             shared.legs.add(leg)
             shared.legs.confirm(leg)
@@ -167,8 +162,8 @@ class Router:
             if shared.bindings.get(token) is None:
                 raise Refusal(403, "forged token")
 
-    def _by_token(self, plan: Plan, token: bytes, uri: Uri) -> None:
-        """A node behind a token of ours, as its target."""
+    def _by_token(self, plan: Plan, token: bytes, uri: Uri) -> bytes:
+        """A node behind a token of ours, as its target; the tag that it has there, if it says."""
         shared = self._shared
         token = token.lower()
         if token[:1] == NAMED:
@@ -178,15 +173,16 @@ class Router:
                 plan.uri = named.target
             elif not shared.tokens.genuine(token):
                 raise Refusal(403, "forged token")
-            return
+            return b""
         if token[:1] == BINDING:
-            return
+            return b""
         opened = shared.tokens.open(token)
         if opened is None:
             raise Refusal(403, "forged token")
         if isinstance(opened, NodeTarget) and opened.node < len(shared.settings.nodes):
             plan.node = opened.node
             plan.uri = restored(uri, opened.host, opened.port)
+        return opened.tag
 
     def _named_dialog(self, message: Message) -> int | None:
         """The owner of the dialog that Replaces, Join or Target-Dialog names."""
@@ -307,10 +303,14 @@ class Router:
             target, routes = routed(leg.outside_target or uri.raw, leg.outside_routes)
             plan.targets.append(Target(target, out, None, routes))
             leg.inside_flow = flow
-            if message.cseq > leg.inside_cseq:
-                leg.inside_cseq = message.cseq
+            cseq = message.cseq if leg.kept is None else leg.kept.number_out(leg, message)
+            if cseq > leg.inside_cseq:
+                leg.inside_cseq = cseq
                 shared.legs.refreshed(leg)
             return
+        if shared.legs.was_ended(message.call_id, message.to_tag, message.from_tag):
+            if message.method == b"BYE":  # it crossed ours, or the other party's
+                raise Refusal(200, "dialog was ended by us")
         found = self._outside_of(token.lower(), uri) if token is not None else None
         if found is None and token is not None:
             binding = shared.bindings.get(token.lower())
@@ -319,7 +319,7 @@ class Router:
                 found = plan.targets.pop()
         if found is None:
             raise Refusal(481, "no such dialog")
-        leg = Leg(message.call_id, message.to_tag, message.from_tag, flow.node)
+        leg = leg_of(shared, message, flow.node, token)
         leg.by_outside = False
         leg.outside_flow = found.flow
         leg.outside_target = found.uri

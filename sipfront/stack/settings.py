@@ -5,6 +5,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import re
 
 Network = IPv4Network | IPv6Network
 
@@ -35,6 +39,19 @@ class Trunk:
     transport: int
     sources: tuple[Network, ...] = ()
     two_early_dialogs: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class PeerRule:
+    """What is different with some peers outside (see :mod:`sipfront.stack.peers`).
+
+    It is about those in ``networks`` (empty: everywhere) whose User-Agent fits ``agent`` (None:
+    whatever it is).  A property that is None is none of its business.
+    """
+
+    networks: tuple[Network, ...] = ()
+    agent: re.Pattern[bytes] | None = None
+    two_early_dialogs: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +115,7 @@ class Settings:
     nodes: tuple[Node, ...]
     domains: tuple[bytes, ...]
     trunks: tuple[Trunk, ...] = ()
+    peers: tuple[PeerRule, ...] = ()
     limits: Limits = field(default_factory=Limits)
     timing: Timing = field(default_factory=Timing)
     hedge: bool = True

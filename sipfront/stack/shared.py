@@ -10,7 +10,7 @@ from sipfront.stack.bindings import Bindings
 from sipfront.stack.dialog import Legs
 from sipfront.stack.forward import Mask
 from sipfront.stack.guard import Guard, Nonces
-from sipfront.stack.hiding import Tokens
+from sipfront.stack.hiding import Tokens, literal
 from sipfront.stack.named import Named, NamedTargets
 from sipfront.stack.notices import Note, Notice
 from sipfront.stack.pair import Pair
@@ -47,7 +47,8 @@ class Shared:
     def __init__(self, settings: Settings, flows: Flows, entropy: Callable[[int], bytes]) -> None:
         self.settings = settings
         self.flows = flows
-        self.tokens = Tokens(settings.token_keys, settings.binding_key)
+        homes = tuple((literal(node.host) or "", node.port) for node in settings.nodes)
+        self.tokens = Tokens(settings.token_keys, settings.binding_key, homes)
         self.legs = Legs(settings.limits.dialogs, len(settings.nodes))
         self.bindings = Bindings(settings.limits.bindings, settings.limits.contacts_per_aor)
         self.accounts = Accounts()

@@ -100,7 +100,6 @@ def test_sentences(change: dict[str, object], what: str) -> None:
         ({"registrations": {"credentials": "x"}}, "registrations.credentials"),
         ({"store": "redis://127.0.0.1"}, "store"),
         ({"hooks": {"fence": "x"}}, "hooks"),
-        ({"peers": None}, "peers"),
         ({"failover": {"failback": "window"}}, "failover.failback"),
         (
             {"trunks": [{"name": "x", "uri": "sip:10.9.9.9", "register": "node"}]},

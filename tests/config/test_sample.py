@@ -12,6 +12,7 @@ import yaml
 
 from sipfront.config import load
 from sipfront.config.model import Config, Front, Inside, Listen, Node, Trunk
+from sipfront.config.peers import PeerRule
 from sipfront.config.schema import defaults, schema
 from sipfront.config.section import Section
 
@@ -73,6 +74,15 @@ def test_the_examples_have_every_key(section: type[Section]) -> None:
     assert list(example) == keys(section)
     own = {key: value for key, value in example.items() if key in defaults(section)}
     assert own == defaults(section)
+
+
+def test_the_exceptions_in_the_comment_are_right() -> None:
+    """An entry of ``peers`` has no defaults to show: it stands there as a comment, with every key."""
+    _, _, rest = SAMPLE.read_text().partition("# Exceptions")
+    lines = itertools.takewhile(lambda line: line.startswith("#"), rest.splitlines()[1:])
+    (entry,) = yaml.safe_load("\n".join(line.removeprefix("#") for line in lines))
+    assert list(entry) == keys(PeerRule)
+    PeerRule.model_validate(entry)
 
 
 @pytest.mark.parametrize(("section", "path"), sections())

@@ -26,6 +26,7 @@ from sipfront.stack.bindings import Binding
 from sipfront.stack.dialog import CONFIRMED, Leg
 from sipfront.stack.flows import Flows, Listener, Transport
 from sipfront.stack.front import Engine
+from sipfront.stack.tagmap import Kept as TagMap
 from sipfront.store.memory import MemoryStore
 from sipfront.store.port import Row
 from tests.runtime.lives import OFFSET, Kept, again, begun, call_up, leg
@@ -66,9 +67,12 @@ FULL = {
 def test_every_field_of_a_leg_is_named_here() -> None:
     assert set(FULL) == set(Leg.__slots__) - {
         "call_id", "outside_tag", "inside_tag", "owner", "state", "outside_flow", "inside_flow",
+        "kept", "alias", "lost",
     }  # fmt: skip
     assert set(persist._LEG_FIELDS) == set(Leg.__slots__) - {
         "state", "outside_flow", "inside_flow",
+        "kept", "alias",  # a row of their own, see below
+        "lost",  # early dialogs are not saved
     }  # fmt: skip
 
 
@@ -97,6 +101,33 @@ def test_legs_of_every_kind_come_back() -> None:
         assert found[key] == values
     assert new.engine.shared.legs.owned == [2, 1]
     assert not loaded.save()
+
+
+def test_a_leg_with_two_names_comes_back() -> None:
+    """It is found by both tags; its row goes when the call ends, and rows alone are removed."""
+    world, store = World(), Kept()
+    saving = begun(world, store)
+    legs = world.engine.shared.legs
+    made = leg(1, world.phone(), 0, **FULL)
+    made.kept = TagMap(made.inside_tag, b"own")
+    made.kept.out_shift, made.kept.in_shift = 3, 4
+    made.kept.origin, made.kept.version, made.kept.last = (b"- 7 ", b" IN IP4 a"), 8, b"- 1 1"
+    legs.add(made)
+    legs.alias(made)
+    legs.confirm(made)
+    saving.save()
+    new, loaded = again(world, store)
+    found = new.engine.shared.legs.find(made.call_id, made.outside_tag, b"own")
+    assert found is not None
+    assert found.kept is not None
+    assert found.kept.stored() == made.kept.stored()
+    assert loaded.dropped == 0
+    new.engine.shared.legs.remove(found)
+    loaded.save()
+    assert [row.kind for row in store.load()] == []
+    store.put([Row("kept", made.key, pack(made.kept.stored()))])
+    _, loaded = again(new, store)
+    assert [row.kind for row in store.load()] == []
 
 
 def test_connections_are_one_flow_and_closed() -> None:

@@ -80,6 +80,7 @@ def test_the_settings_of_both_rooms(tmp_path: Path) -> None:
 front: {{listen: ["udp://192.0.2.1:5060"], inside: "udp://10.0.0.1:5062", domains: [example.com]}}
 {NODES}
 trunks: [{{name: c, uri: "sip:[2001:db8::5]:5080", sources: [203.0.113.0/28]}}]
+peers: [{{user_agent: "Old*", two_early_dialogs: false}}, {{networks: [10.9.0.0/16]}}]
 failover: {{park: 2s, patience: 900ms}}
 health: {{options: {{interval: 1s, burst: 9}}}}
 limits: {{parked: 7}}
@@ -90,6 +91,12 @@ limits: {{parked: 7}}
     assert settings.nodes[1].port == 5070
     assert settings.trunks[0].host == b"[2001:db8::5]"
     assert settings.trunks[0].port == 5080
+    assert settings.trunks[0].two_early_dialogs
+    old, rest = settings.peers
+    assert old.agent is not None
+    assert old.agent.match(b"oldphone")
+    assert (old.two_early_dialogs, rest.two_early_dialogs) == (False, None)
+    assert str(rest.networks[0]) == "10.9.0.0/16"
     assert settings.timing.park == 2.0
     assert settings.limits.parked == 7
     assert (settings.token_keys, settings.wall_offset) == ((b"t" * 32,), 5.0)

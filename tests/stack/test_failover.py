@@ -51,7 +51,7 @@ def inside(method: str, uri: str, branch: str = "d1", **more: str) -> str:
     [
         ("BYE", 200, False),
         ("PRACK", 200, False),
-        ("INFO", 200, False),
+        ("OPTIONS", 200, False),
         ("INVITE", 500, True),
         ("UPDATE", 500, True),
     ],
@@ -65,7 +65,7 @@ def test_what_is_answered_for_a_dead_owner(method: str, status: int, again: bool
     assert (done.message.value(h.RETRY_AFTER) is not None) == again
 
 
-@pytest.mark.parametrize("method", ["REFER", "MESSAGE", "SUBSCRIBE", "NOTIFY", "FANCY"])
+@pytest.mark.parametrize("method", ["INFO", "REFER", "MESSAGE", "SUBSCRIBE", "NOTIFY", "FANCY"])
 def test_other_requests_wait_for_a_dead_owner(method: str) -> None:
     """It may come back. If not: 500; a 481 would make many phones drop the call."""
     world = World()

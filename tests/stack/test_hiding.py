@@ -288,3 +288,40 @@ def test_a_forged_token_is_refused() -> None:
         world.nodes[0], request("INVITE", f"sip:1@{INSIDE}:5062;sf={token}", via=f"{NODE_A}:5060")
     )
     assert no.message.status in (480, 503)
+
+
+# -- dialogs with two names ------------------------------------------------------------------------
+
+UUID = b"3b5c8a6e-6d5d-4a7c-a1d0-0123456789ab"
+
+
+@pytest.mark.parametrize("tag", [b"as3f9", UUID, b"x" * 15, UUID.upper()[:14]])
+def test_a_tag_fits_into_both_tokens(tag: bytes) -> None:
+    tokens = Tokens((b"k" * 32,), b"b" * 32, (("10.0.0.11", 5060), ("10.0.0.12", 5060)))
+    flow = World().phone("198.51.100.7", 40_001)
+    inside = tokens.kept_node(1, "10.0.0.12", 5060, tag)
+    outside = tokens.kept_outside(flow, "198.51.100.7", 40_001, tag)
+    assert inside is not None
+    assert outside is not None
+    assert max(len(inside), len(outside)) <= MAX_TOKEN
+    opened = tokens.open(inside)
+    assert isinstance(opened, NodeTarget)
+    assert (opened.node, opened.host, opened.port, opened.tag) == (1, "10.0.0.12", 5060, tag)
+    found = tokens.open(outside)
+    assert isinstance(found, OutsideTarget)
+    assert (found.listener, found.host, found.port, found.tag) == (0, "198.51.100.7", 40_001, tag)
+    assert (found.target_host, found.target_port) == (found.host, found.port)
+    changed = inside[:-1] + (b"0" if inside[-1:] != b"0" else b"1")
+    assert tokens.open(changed) is None
+    assert tokens.open(b"k" + inside[1:]) is None, "one kind is none of another"
+
+
+def test_a_tag_that_does_not_fit() -> None:
+    tokens = Tokens((b"k" * 32,), b"b" * 32, (("10.0.0.11", 5060),))
+    world = World()
+    assert tokens.kept_node(0, "10.0.0.11", 5060, b"x" * 30) is None
+    assert tokens.kept_node(0, "10.0.0.99", 5060, UUID) is None, "another address and a UUID"
+    assert tokens.kept_node(0, "a.name", 5060, b"x") is None
+    assert tokens.kept_node(0, "10.0.0.99", 5060, b"short") is not None
+    assert tokens.kept_outside(world.phone("2001:db8::1"), "2001:db8::1", 5060, UUID) is None
+    assert tokens.kept_outside(world.phone(), "192.168.1.7", 5060, b"x") is None
