@@ -211,6 +211,9 @@ class Limits(Section):
 
     transactions: int = Field(600_000, ge=100, description="transactions at once")
     dialogs: int = Field(200_000, ge=10, description="dialogs at once (a call has two)")
+    dialog_age: Annotated[Duration, between(600, 30 * 86400)] = Field(
+        86400.0, description="a dialog in which nothing was said for so long is forgotten"
+    )
     bindings: int = Field(200_000, ge=10, description="bindings at once")
     contacts_per_aor: int = Field(10, ge=1, le=100, description="phones on one address-of-record")
     forks: int = Field(10, ge=1, le=100, description="targets of one request")

@@ -17,6 +17,7 @@ from sipfront.stack.bindings import Binding
 from sipfront.stack.dialog import CONFIRMED, Leg
 from sipfront.stack.flows import Flow, Flows, Listener, Transport
 from sipfront.stack.named import Named
+from sipfront.stack.session import Session
 from sipfront.stack.tagmap import Kept
 from sipfront.store.memory import MemoryStore
 from sipfront.store.port import Row, StoreError
@@ -170,6 +171,8 @@ class Persist:
         self.legs = self.bindings = 0  #: restored
         #: legs of which a row says how their node calls them
         self._kept: set[bytes] = set()
+        #: legs of calls that went on without their node: the key of the other one
+        self._joined: dict[bytes, bytes] = {}
 
     # -- at a start ----------------------------------------------------------------------------
 
@@ -199,6 +202,7 @@ class Persist:
             if not kept:
                 bad.append(row._replace(value=None))
         self._closed.clear()
+        self._join()
         shared.legs.track()
         shared.bindings.track()
         shared.named.track()
@@ -206,7 +210,7 @@ class Persist:
             self.store.put(bad)
 
     def _leg(self, key: bytes, value: tuple[Any, ...]) -> bool:
-        *plain, place = value
+        plain, (place, *more) = value[: len(_LEG_FIELDS)], value[len(_LEG_FIELDS) :]
         leg = Leg(plain[0], plain[1], plain[2], plain[3])
         for name, item in zip(_LEG_FIELDS[4:], plain[4:], strict=True):
             setattr(leg, name, item)
@@ -217,10 +221,29 @@ class Persist:
         leg.inside_cseq += CSEQ_JUMP
         leg.outside_flow = self._flow(place)
         leg.inside_flow = self._node_flow(leg.owner)
+        if more:  # version 1 of the file had nothing here
+            session, seen, until, joined = more
+            if session is not None:
+                leg.session = Session.restored(session, self._offset)
+            leg.seen = seen - self._offset if seen else 0.0
+            leg.until = until - self._offset if until else 0.0
+            if joined:
+                self._joined[key] = joined
         legs.add(leg)
         legs.confirm(leg)
         self.legs += 1
         return True
+
+    def _join(self) -> None:
+        """Calls that had gone on without their node go on so."""
+        legs = self.engine.shared.legs
+        known = {leg.key: leg for leg in legs} if self._joined else {}
+        for key, other in self._joined.items():
+            one, two = known.get(key), known.get(other)
+            if one is not None and two is not None and self._joined.get(other) == key:
+                if one.joined is None:
+                    legs.join(one, two)
+        self._joined.clear()
 
     def _other_tag(self, key: bytes, value: tuple[Any, ...]) -> bool:
         legs = self.engine.shared.legs
@@ -319,7 +342,13 @@ class Persist:
 
     def _leg_values(self, leg: Leg) -> tuple[Any, ...]:
         plain = [getattr(leg, name) for name in _LEG_FIELDS]
-        return (*plain, _place(leg.outside_flow))
+        more = (
+            None if leg.session is None else leg.session.stored(self._offset),
+            leg.seen + self._offset if leg.seen else 0.0,
+            leg.until + self._offset if leg.until else 0.0,
+            b"" if leg.joined is None else leg.joined.key,
+        )
+        return (*plain, _place(leg.outside_flow), *more)
 
     def _binding_values(self, binding: Binding) -> tuple[Any, ...]:
         return (

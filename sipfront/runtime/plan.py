@@ -124,6 +124,7 @@ def engine_settings(config: Config, keys: Keys, wall_offset: float = 0.0) -> sta
         limits=stack.Limits(
             transactions=limits.transactions,
             dialogs=limits.dialogs,
+            dialog_age=limits.dialog_age,
             bindings=limits.bindings,
             contacts_per_aor=limits.contacts_per_aor,
             forks=limits.forks,

@@ -10,29 +10,26 @@ from typing import TYPE_CHECKING
 
 from sipfront.sip.errors import Malformed
 from sipfront.sip.headers import (
-    AUTHORIZATION,
     CSEQ,
     EVENT,
     FROM,
     JOIN,
-    PROXY_AUTHENTICATE,
-    PROXY_AUTHORIZATION,
     RECORD_ROUTE,
     REFER_TO,
     REPLACES,
     TARGET_DIALOG,
     TO,
-    WWW_AUTHENTICATE,
 )
 from sipfront.sip.uri import Uri
-from sipfront.stack import forward, tagmap
+from sipfront.stack import forward, lifetime, tagmap
 from sipfront.stack.dialog import Leg
 from sipfront.stack.disguise import Hide
 from sipfront.stack.forward import contact_uri, reversed_routes
-from sipfront.stack.guard import nonce_of
 from sipfront.stack.hiding import PARAM, NodeTarget
+from sipfront.stack.lessons import stale
 from sipfront.stack.plan import restored
 from sipfront.stack.routing import DIALOG_METHODS
+from sipfront.stack.session import Session
 
 if TYPE_CHECKING:
     from sipfront.sip.message import Edit, Message
@@ -66,6 +63,8 @@ class Builder:
         hide: Hide | None = None
         leg = plan.leg
         kept = plan.kept if leg is None else leg.kept
+        if leg is not None and leg.session is not None and leg.session.asked(message, True):
+            shared.legs.refreshed(leg)
         if leg is not None and kept is not None:
             message = kept.inward(message)
         if plan.registration is not None:
@@ -109,6 +108,7 @@ class Builder:
         """(branch, octets) of a node's request to a phone or trunk."""
         shared = self._shared
         listener = target.flow.listener
+        number = message.cseq  # as the node gave it
         branch = b"z9hG4bK" + shared.fresh()
         edits: list[Edit] = []
         leg = plan.leg
@@ -132,6 +132,8 @@ class Builder:
             edits=edits,
         )
         if leg is not None:
+            if leg.session is not None and leg.session.asked(message, False, number):
+                shared.legs.refreshed(leg)
             if plan.masked:
                 leg.inside_uri = plan.masked
             if message.method in TARGET_REFRESH:
@@ -218,7 +220,7 @@ class Builder:
             if shared.mask.needed(message):
                 shared.mask.edits(message, edits)
             if message.status in (401, 407):
-                self._stale(client, request, message, now, edits)
+                stale(shared, client, request, message, now, edits)
             if plan.registration is not None:
                 shared.registrar.back(message, request, edits)
                 if 200 <= message.status < 300:
@@ -258,8 +260,17 @@ class Builder:
             drop_retry_after=plan.to_node and message.status == 503,
         )
         if message.to_tag and 100 < message.status < 300 and hide is not None:
-            self._learn(client, server, request, plan, message, hide)
+            self._learn(client, server, request, plan, message, hide, now)
+        elif plan.leg is not None:
+            self._heard(plan.leg, request, plan, message, now)
         return data
+
+    def _heard(self, leg: Leg, request: Message, plan: Plan, message: Message, now: float) -> None:
+        """What an answer says of the session, and of how long the dialog lives."""
+        session = leg.session
+        if session is not None and session.replied(request, message, plan.to_node, now):
+            self._shared.legs.refreshed(leg)
+        lifetime.learn(leg, request, message, now)
 
     def _kept(self, server: ServerTx, plan: Plan, message: Message) -> Kept | None:
         """The two names of the dialog that a node's answer belongs to."""
@@ -272,23 +283,6 @@ class Builder:
         if plan.kept is not None:
             plan.kept.heard(message)
         return plan.kept
-
-    def _stale(
-        self, client: ClientTx, request: Message, message: Message, now: float, edits: list[Edit]
-    ) -> None:
-        """Credentials for another node's nonce are not wrong, they are stale (RFC 7616 3.3): the
-        phone answers the new challenge by itself and does not ask its user for a password."""
-        given = request.value(AUTHORIZATION) or request.value(PROXY_AUTHORIZATION)
-        if given is None:
-            return
-        issuer = self._shared.nonces.issuer(nonce_of(given), now)
-        if issuer is None or issuer == client.node:
-            return
-        for field in message.fields:
-            if field[0] in (WWW_AUTHENTICATE, PROXY_AUTHENTICATE):
-                value = message.data[field[2] : field[3]]
-                if b"stale" not in value.lower():
-                    edits.append((field[3], field[3], b", stale=true"))
 
     def _restore(self, message: Message, request: Message, edits: list[Edit]) -> None:
         """A node gets its own From, To and CSeq back as it wrote them."""
@@ -320,6 +314,7 @@ class Builder:
         plan: Plan,
         message: Message,
         hide: Hide,
+        now: float,
     ) -> None:
         """Make or refresh the leg that this answer belongs to (RFC 3261 12.1, 12.2.1.2)."""
         target = contact_uri(message)
@@ -331,6 +326,7 @@ class Builder:
                 else:
                     leg.outside_target, leg.outside_token = target, hide.token
                 self._shared.legs.refreshed(leg)
+            self._heard(leg, request, plan, message, now)
             return
         if request.method not in DIALOG_METHODS or request.to_tag:
             return
@@ -354,6 +350,9 @@ class Builder:
             leg.trunk = plan.trunk
             leg.event = request.value(EVENT) or b""
             leg.correlation = plan.correlation
+            if server.invite:
+                leg.session = Session()
+                leg.session.asked(request, plan.to_node)
             first_routes = b", ".join(request.values(RECORD_ROUTE))
             if plan.to_node:
                 leg.outside_flow = server.flow
@@ -388,3 +387,4 @@ class Builder:
                 leg.outside_token = hide.token
         if message.status >= 200:
             shared.legs.confirm(leg)
+        self._heard(leg, request, plan, message, now)

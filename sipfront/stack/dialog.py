@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sipfront.stack.flows import Flow
+    from sipfront.stack.session import Session
     from sipfront.stack.tagmap import Kept
 
 EARLY = 0
@@ -37,6 +38,9 @@ class Leg:
     ``correlation``: what pairs it with the other leg of its call (X-Sipfront-Call).
     ``kept``: how the node calls it, where that differs; ``inside_tag`` is what the outside knows.
     ``lost``: an early dialog whose call went on elsewhere.
+    ``session``: what its ends have agreed, for the leg of an INVITE.  ``seen``: when something was
+    last answered in it; ``until``: when it ends by its own terms, 0.0 when it has none.
+    ``joined``: the other leg of a call that goes on without its node (the front is its end of both).
     """
 
     __slots__ = (
@@ -54,6 +58,7 @@ class Leg:
         "inside_target",
         "inside_token",
         "inside_uri",
+        "joined",
         "kept",
         "kind",
         "lost",
@@ -65,8 +70,11 @@ class Leg:
         "outside_target",
         "outside_token",
         "owner",
+        "seen",
+        "session",
         "state",
         "trunk",
+        "until",
     )
 
     def __init__(self, call_id: bytes, outside_tag: bytes, inside_tag: bytes, owner: int) -> None:
@@ -97,6 +105,10 @@ class Leg:
         self.kept: Kept | None = None
         self.alias = b""
         self.lost = False
+        self.session: Session | None = None
+        self.seen = 0.0
+        self.until = 0.0
+        self.joined: Leg | None = None
 
     @property
     def key(self) -> bytes:
@@ -112,7 +124,7 @@ def key_of(call_id: bytes, outside_tag: bytes, inside_tag: bytes) -> bytes:
 class Legs:
     """All legs that are known, bounded; the oldest goes first when there is no more room."""
 
-    __slots__ = ("_aliases", "_changed", "_gone", "_legs", "forgotten", "limit", "owned")
+    __slots__ = ("_aliases", "_changed", "_gone", "_legs", "forgotten", "joined", "limit", "owned")
 
     #: Dialogs that we ended, remembered while a BYE of the other side may be on its way.
     MAX_GONE = 50_000
@@ -126,6 +138,8 @@ class Legs:
         self.limit = limit
         #: confirmed dialogs of each node
         self.owned = [0] * nodes
+        #: legs of calls that go on without their node
+        self.joined = 0
         self.forgotten = 0
 
     def find(self, call_id: bytes, outside_tag: bytes, inside_tag: bytes) -> Leg | None:
@@ -169,7 +183,10 @@ class Legs:
     def remove(self, leg: Leg) -> None:
         """The dialog is over."""
         if leg.state == CONFIRMED:
-            self.owned[leg.owner] -= 1
+            if leg.joined is None:
+                self.owned[leg.owner] -= 1
+            else:
+                self.joined -= 1
         leg.state = ENDED
         if leg.alias:
             self._aliases.pop(leg.alias, None)
@@ -179,6 +196,14 @@ class Legs:
             del self._legs[key]
             if self._changed is not None:
                 self._changed[key] = None
+
+    def join(self, one: Leg, other: Leg) -> None:
+        """The two are a call that goes on without its node: it owns them no longer."""
+        for leg, partner in ((one, other), (other, one)):
+            leg.joined = partner
+            self.owned[leg.owner] -= 1
+            self.joined += 1
+            self.refreshed(leg)
 
     def refreshed(self, leg: Leg) -> None:
         """What a store must know of a confirmed leg changed (a target, a flow, a CSeq)."""

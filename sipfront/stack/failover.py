@@ -109,6 +109,22 @@ class Failover:
         if self._proxy.into(server, plan, other, now) is not None:
             shared.count("hedged")
 
+    def overflow(
+        self, client: ClientTx, server: ServerTx, plan: Plan, status: int, now: float
+    ) -> bool:
+        """A 503 of a node that is up: once more on a ready standby."""
+        if status != 503 or plan.overflowed or not server.invite or plan.leg is not None:
+            return False
+        plan.overflowed = True
+        if len(server.branches) > 1:
+            return False
+        before = len(server.branches)
+        self.hedge(server, client.node, now)
+        if len(server.branches) == before:
+            return False
+        self._shared.count("overflowed")
+        return True
+
     def suspect(self, link: Link, now: float) -> None:
         """A node became suspect: hedge the INVITEs that it has not answered, or only with 100."""
         for client in list(link.pending.values()):

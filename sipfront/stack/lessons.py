@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sipfront.sip.headers import PROXY_AUTHENTICATE, RETRY_AFTER, WWW_AUTHENTICATE
+from sipfront.sip.headers import (
+    AUTHORIZATION,
+    PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION,
+    RETRY_AFTER,
+    WWW_AUTHENTICATE,
+)
 from sipfront.stack.guard import nonce_of
 from sipfront.stack.notices import Overload
 
 if TYPE_CHECKING:
-    from sipfront.sip.message import Message
+    from sipfront.sip.message import Edit, Message
     from sipfront.stack.shared import Shared
     from sipfront.stack.transaction import ClientTx
 
@@ -57,3 +63,26 @@ def forgive(shared: Shared, client: ClientTx) -> None:
     server = client.server
     if server is not None and server.request is not None and client.invite:
         link.hedged.discard(server.request.call_id)
+
+
+def stale(
+    shared: Shared,
+    client: ClientTx,
+    request: Message,
+    message: Message,
+    now: float,
+    edits: list[Edit],
+) -> None:
+    """Credentials for another node's nonce are not wrong, they are stale (RFC 7616 3.3): the
+    phone answers the new challenge by itself and does not ask its user for a password."""
+    given = request.value(AUTHORIZATION) or request.value(PROXY_AUTHORIZATION)
+    if given is None:
+        return
+    issuer = shared.nonces.issuer(nonce_of(given), now)
+    if issuer is None or issuer == client.node:
+        return
+    for field in message.fields:
+        if field[0] in (WWW_AUTHENTICATE, PROXY_AUTHENTICATE):
+            value = message.data[field[2] : field[3]]
+            if b"stale" not in value.lower():
+                edits.append((field[3], field[3], b", stale=true"))

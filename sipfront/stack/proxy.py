@@ -22,6 +22,7 @@ from sipfront.stack.flows import OUTSIDE, Flow
 from sipfront.stack.guard import by_flow
 from sipfront.stack.layer import Transactions
 from sipfront.stack.lessons import CHALLENGES, forgive, issued, node_answered
+from sipfront.stack.lifetime import Sweep
 from sipfront.stack.notices import Answered
 from sipfront.stack.orphans import Orphans
 from sipfront.stack.parting import Parting
@@ -51,12 +52,15 @@ class Proxy:
         self.parting = Parting(shared, self)
         self.farewells = Farewells(shared, self)
         self.orphans = Orphans(shared, self)
+        self.sweep = Sweep(shared, self.layer.timers, self.end)
 
     # -- starting ------------------------------------------------------------------------------
 
     def start(self, server: ServerTx, plan: Plan, now: float) -> None:
         """Carry out a plan."""
         server.plan = plan
+        if not self.sweep.until:
+            self.sweep.wake(now)
         if plan.to_node:
             self.failover.to_pair(server, plan, now)
             return
@@ -222,7 +226,7 @@ class Proxy:
         if client.node >= 0:
             if server.invite and plan.leg is None:
                 shared.pair.links[client.node].hedged.discard(request.call_id)
-            if self._overflow(client, server, plan, status, now):
+            if self.failover.overflow(client, server, plan, status, now):
                 return
             if status in CHALLENGES or (status < 500 and client.node == shared.pair.route.active):
                 self._won(client, server, now)  # a hedge is no second opinion
@@ -251,22 +255,6 @@ class Proxy:
         data = self.builder.back(best[0], server, plan, best[1], now)
         self._settled(server)
         self.layer.answer(server, data, best[1].status, now)
-
-    def _overflow(
-        self, client: ClientTx, server: ServerTx, plan: Plan, status: int, now: float
-    ) -> bool:
-        """A 503 of a node that is up: once more on a ready standby."""
-        if status != 503 or plan.overflowed or not server.invite or plan.leg is not None:
-            return False
-        plan.overflowed = True
-        if len(server.branches) > 1:
-            return False
-        before = len(server.branches)
-        self.failover.hedge(server, client.node, now)
-        if len(server.branches) == before:
-            return False
-        self._shared.count("overflowed")
-        return True
 
     def _won(self, client: ClientTx, server: ServerTx, now: float) -> None:
         """The first answer above 100 of a hedged INVITE: the other branch is given up."""

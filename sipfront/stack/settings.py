@@ -62,6 +62,8 @@ class Limits:
     transactions: int = 600_000
     #: dialogs at once; 10,000 calls have 20,000 legs
     dialogs: int = 200_000
+    #: a dialog in which nothing was said for so long is forgotten; nobody talks for a day
+    dialog_age: float = 86_400.0
     bindings: int = 200_000
     #: contacts for one address-of-record; nobody has more than ten telephones on one extension
     contacts_per_aor: int = 10

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-#: The layout of the file.  An older one, once there is one, is migrated when it is opened.
-VERSION = 1
+#: The layout of the file and of what stands in it.  2: dialogs say what their ends have agreed.
+#: Rows of version 1 are read as they are, and the file becomes one of version 2.
+VERSION = 2
 #: How long the thread waits before it tries a failed write again.
 RETRY = 1.0
 #: A write that takes longer than this, seconds, is a frozen disk: other processes' locks and

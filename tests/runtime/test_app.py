@@ -201,7 +201,7 @@ def test_a_newer_store_is_one_sentence_and_exit_2(start: Start, tmp_path: Path, 
     connection.close()
     code, log = start(text(host)).end()
     assert (code, log.count("\n")) == (2, 1)
-    assert "state.db is of version 7, this program knows 1" in log
+    assert "state.db is of version 7, this program knows 2" in log
 
 
 def test_an_address_of_nobody_and_an_unreadable_key(

@@ -67,12 +67,13 @@ FULL = {
 def test_every_field_of_a_leg_is_named_here() -> None:
     assert set(FULL) == set(Leg.__slots__) - {
         "call_id", "outside_tag", "inside_tag", "owner", "state", "outside_flow", "inside_flow",
-        "kept", "alias", "lost",
+        "kept", "alias", "lost", "session", "seen", "until", "joined",
     }  # fmt: skip
     assert set(persist._LEG_FIELDS) == set(Leg.__slots__) - {
         "state", "outside_flow", "inside_flow",
         "kept", "alias",  # a row of their own, see below
         "lost",  # early dialogs are not saved
+        "session", "seen", "until", "joined",  # behind them, see below
     }  # fmt: skip
 
 

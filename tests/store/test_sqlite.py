@@ -191,7 +191,7 @@ def test_a_newer_version_is_refused_and_not_touched(file: Path) -> None:
     connection.execute("PRAGMA user_version=7")
     connection.close()
     before = file.read_bytes()
-    with pytest.raises(StoreError, match=r"is of version 7, this program knows 1: run the newer"):
+    with pytest.raises(StoreError, match=r"is of version 7, this program knows 2: run the newer"):
         SqliteStore(file)
     assert file.read_bytes() == before
 
