@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from bench import faults, spaces, speed
+from bench import faults, ringing, spaces, speed
 from bench.lab import WIRINGS
 
 #: The faults of ``all``, and those of the short overview that ``make bench`` is.
@@ -47,7 +47,13 @@ def main() -> int:
     verb.add_argument("--against", choices=("kamailio",), help="the same runs with another proxy")
     verb.add_argument("--keep", type=Path, help="a folder for packets and logs")
     verb.add_argument("--json", action="store_true", help="print JSON")
+    verb = verbs.add_parser("ringing", help="calls that ring when their PBX dies (root)")
+    verb.add_argument("fault", choices=ringing.FAULTS, nargs="*", help="one after the other")
+    verb.add_argument("--calls", type=int, default=50, help="how many ring at once")
+    verb.add_argument("--one-dialog", action="store_true", help="a carrier that takes one To-tag")
     arguments = parser.parse_args()
+    if arguments.verb == "ringing":
+        return _ringing(arguments)
     if arguments.verb in speed.VERBS:
         return speed.run(arguments)
     if arguments.verb == "faults":
@@ -59,6 +65,15 @@ def main() -> int:
         chosen = parser.parse_args(list(words))
         ends.append(_faults(chosen) if chosen.verb == "faults" else speed.run(chosen))
     return max(ends)
+
+
+def _ringing(arguments: argparse.Namespace) -> int:
+    bad = 0
+    for fault in arguments.fault or ringing.FAULTS:
+        found = spaces.run(ringing.run(fault, arguments.calls, one_dialog=arguments.one_dialog))
+        print("\n".join(found.lines()), flush=True)
+        bad += not found.good
+    return int(bad > 0)
 
 
 def _faults(arguments: argparse.Namespace) -> int:

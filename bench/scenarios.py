@@ -206,3 +206,40 @@ def caller(milliseconds: int, *, password: bool) -> str:
 def called_that_rings(milliseconds: int) -> str:
     """180, so much later 200, or 487 when a CANCEL comes before."""
     return _RINGING.replace("@RING@", str(milliseconds)).replace("@AGREED@", _agreed())
+
+
+def _compare() -> str:
+    """Whether the To-tag of an answer is another than that of the first one."""
+    return (
+        "    <action>\n"
+        '      <ereg regexp="tag=[^; ]*" search_in="hdr" header="To:" assign_to="again"/>\n'
+        '      <strcmp assign_to="apart" variable="first" variable2="again"/>\n'
+        '      <test assign_to="second" variable="apart" compare="not_equal" value="0"/>\n'
+        "    </action>\n"
+    )
+
+
+def caller_who_hears_it_ring(milliseconds: int, *, one_dialog: bool) -> str:
+    """A carrier's caller of the users of a list, who hears it ring, and talks for so long.
+
+    With ``one_dialog`` it fails when a second To-tag comes, as some gateways do; it takes a
+    re-INVITE at any time in the call.
+    """
+    mine = "[field0]@[domain]"
+    text = f'{_HEAD}<scenario name="hears-it-ring">\n' + _invite(1).replace(
+        "[service]@[domain]", mine
+    )
+    text += _optional(100) + '  <recv response="180">\n    <action>\n'
+    text += '      <ereg regexp="tag=[^; ]*" search_in="hdr" header="To:" assign_to="first"/>\n'
+    text += "    </action>\n  </recv>\n"
+    text += '  <label id="11"/>\n'
+    for code in (180, 183):
+        text += f'  <recv response="{code}" optional="true" next="12">\n{_compare()}  </recv>\n'
+    text += f'  <recv response="200" rrs="true" next="13">\n{_compare()}  </recv>\n'
+    fail = '  <nop next="19" test="second"/>\n' if one_dialog else ""
+    text += f'  <label id="12"/>\n{fail}  <nop next="11"/>\n  <label id="13"/>\n{fail}'
+    talk = _up(milliseconds).replace("[service]@[domain]", mine)
+    lost = '  <label id="19"/>\n  <recv request="NEVER" timeout="10"/>\n</scenario>\n'
+    used = '  <Reference variables="first,again,apart,second"/>\n'
+    text += talk.replace("</scenario>\n", f'  <nop next="20"/>\n{lost}')
+    return text.replace("</scenario>\n", f'  <label id="20"/>\n{used}</scenario>\n')

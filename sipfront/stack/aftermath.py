@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sipfront.sip.uri import Uri
-from sipfront.stack.flows import OUTSIDE
+from sipfront.stack.flows import OUTSIDE, Flow
 from sipfront.stack.forward import hidden, routed
 from sipfront.stack.local import speak
 from sipfront.stack.timers import UNTIL
@@ -75,6 +75,7 @@ class Aftermath:
         for server in list(link.serving.values()):
             self._silence(server, now)
         link.serving.clear()
+        self._proxy.unacked.node_down(link, now)
 
     def _silence(self, server: ServerTx, now: float) -> None:
         plan = server.plan
@@ -85,10 +86,15 @@ class Aftermath:
                 continue
             self._shared.count("phones silenced")
             self._proxy.parting.abandon(branch, now, ELSEWHERE)
-            binding = next((t.binding for t in plan.targets if t.flow is branch.flow), None)
-            if binding is not None and branch.cancelling:
-                self._leaving[binding.name] = branch
+            if branch.cancelling:
+                self.leave(plan, branch.flow, branch)
         self._proxy.layer.close_server(server)
+
+    def leave(self, plan: Plan, flow: Flow, until: ClientTx) -> None:
+        """The phone behind ``flow`` is busy with a call that is over until ``until`` is answered."""
+        binding = next((t.binding for t in plan.targets if t.flow is flow), None)
+        if binding is not None:
+            self._leaving[binding.name] = until
 
     def hold(self, server: ServerTx, plan: Plan, target: Target, now: float) -> bool:
         """Whether this branch has to wait until its phone has stopped ringing."""

@@ -387,4 +387,6 @@ class Builder:
                 leg.outside_token = hide.token
         if message.status >= 200:
             shared.legs.confirm(leg)
+            if server.invite:
+                shared.legs.unacked[leg] = (client, server, message)
         self._heard(leg, request, plan, message, now)

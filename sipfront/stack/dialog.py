@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from sipfront.sip.message import Message
     from sipfront.stack.flows import Flow
     from sipfront.stack.session import Session
     from sipfront.stack.tagmap import Kept
+    from sipfront.stack.transaction import ClientTx, ServerTx
 
 EARLY = 0
 CONFIRMED = 1
@@ -124,7 +126,17 @@ def key_of(call_id: bytes, outside_tag: bytes, inside_tag: bytes) -> bytes:
 class Legs:
     """All legs that are known, bounded; the oldest goes first when there is no more room."""
 
-    __slots__ = ("_aliases", "_changed", "_gone", "_legs", "forgotten", "joined", "limit", "owned")
+    __slots__ = (
+        "_aliases",
+        "_changed",
+        "_gone",
+        "_legs",
+        "forgotten",
+        "joined",
+        "limit",
+        "owned",
+        "unacked",
+    )
 
     #: Dialogs that we ended, remembered while a BYE of the other side may be on its way.
     MAX_GONE = 50_000
@@ -133,6 +145,8 @@ class Legs:
         self._legs: dict[bytes, Leg] = {}
         #: the same legs by the tags that their nodes use, where those differ
         self._aliases: dict[bytes, Leg] = {}
+        #: answered INVITEs whose ACK has not passed yet: who was asked, for whom, the 2xx
+        self.unacked: dict[Leg, tuple[ClientTx, ServerTx, Message]] = {}
         self._changed: dict[bytes, Leg | None] | None = None
         self._gone: dict[bytes, None] = {}
         self.limit = limit
@@ -188,6 +202,7 @@ class Legs:
             else:
                 self.joined -= 1
         leg.state = ENDED
+        self.unacked.pop(leg, None)
         if leg.alias:
             self._aliases.pop(leg.alias, None)
             leg.alias = b""

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from sipfront.sip.answer import KIND, description, refusal
 from sipfront.sip.headers import FROM, RECORD_ROUTE, TO
 from sipfront.sip.message import Message, scan
 from sipfront.stack.forward import contact_uri, reversed_routes, routed
 
 
 def in_dialog(sent: bytes, answer: Message, method: bytes, via: bytes, extra: bytes = b"") -> bytes:
-    """ACK or BYE for the 2xx ``answer`` to the INVITE ``sent`` (RFC 3261 13.2.2.4, 15.1.1)."""
+    """ACK or BYE for the 2xx ``answer`` to the INVITE ``sent`` (RFC 3261 13.2.2.4, 15.1.1).
+
+    If the answer made an offer, the ACK refuses all of it (RFC 3261 13.2.1): we have no media.
+    """
     request = scan(sent)
+    body = b""
+    if method == b"ACK" and not description(request):
+        body = refusal(description(answer), request.cseq)
     target = contact_uri(answer) or request.uri
     uri, routes = routed(target, reversed_routes(answer.values(RECORD_ROUTE)))
     cseq = request.cseq if method == b"ACK" else request.cseq + 1
@@ -23,6 +30,7 @@ def in_dialog(sent: bytes, answer: Message, method: bytes, via: bytes, extra: by
         request.call_id,
         cseq,
         extra,
+        body,
     )
 
 
@@ -58,10 +66,14 @@ def speak(
     call_id: bytes,
     cseq: int,
     extra: bytes,
+    body: bytes = b"",
 ) -> bytes:
-    """A request without a body.  ``sender`` and ``to`` are From and To values with their tags."""
+    """A request.  ``sender`` and ``to`` are From and To values with their tags; ``body`` is a
+    session description, if there is one."""
     route = b"Route: %b\r\n" % routes if routes else b""
+    if body:
+        extra += b"Content-Type: %b\r\n" % KIND
     return (
         b"%b %b SIP/2.0\r\nVia: %b\r\n%bMax-Forwards: 70\r\nFrom: %b\r\nTo: %b\r\nCall-ID: %b\r\n"
-        b"CSeq: %d %b\r\n%bContent-Length: 0\r\n\r\n"
-    ) % (method, uri, via, route, sender, to, call_id, cseq, method, extra)
+        b"CSeq: %d %b\r\n%bContent-Length: %d\r\n\r\n%b"
+    ) % (method, uri, via, route, sender, to, call_id, cseq, method, extra, len(body), body)

@@ -62,25 +62,29 @@ class Parting:
             if not client.cancel and client.state == PROCEEDING:
                 self.send_cancel(client, b"", now)
         elif message.status < 300:
-            self._shared.count("late 200 ended")
-            via = client.flow.listener.via
-            ack = b"%b;branch=z9hG4bK%b;rport" % (via, self._shared.fresh())
-            self._proxy.layer.outbox.append(
-                (client.flow, local.in_dialog(client.sent, message, b"ACK", ack))
-            )
+            self.acknowledge(client, message)
             if not client.final:
-                self._hang_up(client, message, now)
+                self._shared.count("late 200 ended")
+                self.hang_up(client, message, now)
         if message.status >= 200:
             client.final = True
             self._proxy.aftermath.left(client, now)
 
-    def _hang_up(self, client: ClientTx, answer: Message, now: float) -> None:
+    def acknowledge(self, client: ClientTx, answer: Message) -> None:
+        """ACK a 2xx ourselves (RFC 3261 13.2.2.4), each time that it comes."""
+        via = b"%b;branch=z9hG4bK%b;rport" % (client.flow.listener.via, self._shared.fresh())
+        data = local.in_dialog(client.sent, answer, b"ACK", via)
+        self._proxy.layer.outbox.append((client.flow, data))
+
+    def hang_up(self, client: ClientTx, answer: Message, now: float) -> ClientTx:
+        """BYE to whoever answered a call that went on elsewhere."""
         branch = b"z9hG4bK" + self._shared.fresh()
         via = b"%b;branch=%b;rport" % (client.flow.listener.via, branch)
         reason = b'Reason: SIP;cause=200;text="Call completed elsewhere"\r\n'
         data = local.in_dialog(client.sent, answer, b"BYE", via, reason)
         bye = ClientTx(branch, data, client.flow, client.node, False, None, now)
         self._proxy.layer.open_client(bye, now)
+        return bye
 
     def cancel(self, server: ServerTx, message: Message, now: float) -> None:
         """The caller gives up (RFC 3261 16.10)."""

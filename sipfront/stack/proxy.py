@@ -30,6 +30,7 @@ from sipfront.stack.refused import count_refusal
 from sipfront.stack.route import Standing
 from sipfront.stack.timers import UNTIL
 from sipfront.stack.transaction import PROCEEDING, TERMINATED, ClientTx, ServerTx
+from sipfront.stack.unacked import Unacked
 
 if TYPE_CHECKING:
     from sipfront.sip.message import Message
@@ -53,6 +54,7 @@ class Proxy:
         self.farewells = Farewells(shared, self)
         self.orphans = Orphans(shared, self)
         self.sweep = Sweep(shared, self.layer.timers, self.end)
+        self.unacked = Unacked(shared, self)
 
     # -- starting ------------------------------------------------------------------------------
 
@@ -115,6 +117,8 @@ class Proxy:
 
     def acknowledge(self, plan: Plan, message: Message, flow: Flow) -> None:
         """An ACK for a 2xx: end to end, no transaction (RFC 3261 16.11 last paragraph, 13.2.2.4)."""
+        if plan.leg is not None:
+            self._shared.legs.unacked.pop(plan.leg, None)
         if plan.to_node:
             node = plan.node
             if node is None or self._shared.pair.down(node):
@@ -156,6 +160,9 @@ class Proxy:
         if server is None:
             if client.probe >= 0 and status >= 200:
                 self._shared.tell(Answered(client.node, client.probe, status, client.sent_at, now))
+            elif status >= 200:
+                client.final = True
+                self.aftermath.left(client, now)
             return
         if client.abandoned:
             self.parting.loser(client, message, now)

@@ -35,7 +35,9 @@ def talk(world: World) -> str:
     """A call of a phone on the first node; the Contact that the phone sees."""
     (invite,) = world.hear(world.phone(), request("INVITE", f"sip:600@{FRONT}"))
     (ok,) = world.hear(invite.flow, answer(invite, 200, tag="n", contact=f"<sip:600@{NODE_A}>"))
-    return uri_of(ok.message.value(h.CONTACT))
+    target = uri_of(ok.message.value(h.CONTACT))
+    world.hear(world.phone(), inside("ACK", target, "ack"))
+    return target
 
 
 def inside(method: str, uri: str, branch: str = "d1", **more: str) -> str:

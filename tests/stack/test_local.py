@@ -56,3 +56,15 @@ def test_probes(kind: str, method: bytes, to_tag: bytes) -> None:
     assert sent.message.named(b"x-sipfront-probe") == [b"1"]
     assert world.wait(60) == []
     assert world.engine._layer.clients == {}
+
+
+def test_an_ack_answers_an_offer() -> None:
+    """RFC 3261 13.2.1: when the INVITE made none; port 0, because we have no media."""
+    offer = "v=0\no=- 1 1 IN IP4 192.0.2.1\ns=-\nt=0 0\nm=audio 4000 RTP/AVP 0\n"
+    kind = "Content-Type: application/sdp"
+    for body, expected in (("", True), (offer, False)):
+        invite = octets(request("INVITE", "sip:1@b", extra=kind if body else "", body=body))
+        ok = scan(octets(answer(scan(invite), 200, tag="t", extra=kind, body=offer)))
+        ack = scan(local.in_dialog(invite, ok, b"ACK", b"SIP/2.0/UDP x;branch=z9hG4bK1"))
+        assert (b"m=audio 0 RTP/AVP 0" in ack.body) is expected
+        assert ack.has(h.CONTENT_TYPE) is expected
