@@ -15,6 +15,7 @@ from sipfront.sip.headers import (
 from sipfront.sip.reply import reply
 from sipfront.stack.aftermath import Aftermath
 from sipfront.stack.branches import Builder
+from sipfront.stack.choice import rank
 from sipfront.stack.dialog import CONFIRMED, EARLY, ENDED, Leg
 from sipfront.stack.failover import Failover
 from sipfront.stack.farewell import Farewells
@@ -251,7 +252,7 @@ class Proxy:
         if status == 503 and self._spare(server, plan, now):
             return
         best = server.best
-        if best is None or _rank(status) < _rank(best[1].status):
+        if best is None or rank(status) < rank(best[1].status):
             server.best = best = (client, message)
         if status >= 600:
             for branch in live:
@@ -381,12 +382,3 @@ class Proxy:
                 if leg.state == EARLY:
                     self.end(leg, remember=leg.lost)
             branch.legs = []
-
-
-def _rank(status: int) -> int:
-    """Smaller is better (RFC 3261 16.7 step 6): 6xx, then the lowest class, then what helps."""
-    if status >= 600:
-        return 0
-    if status in (401, 407, 415, 420, 484):
-        return 399
-    return status if status != 503 else 599
