@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from sipfront.admin import bindings, calls, events, health, pair, series, stream, trunks
+from sipfront.admin import bindings, calls, events, health, page, pair, series, stream, trunks
 from sipfront.admin.guard import guard, plain_errors
 from sipfront.admin.openapi import routes_with_document
 from sipfront.admin.route import BODY_SECONDS, CONTROL, MAX_BODY, SECONDS, TOKEN, add
@@ -50,4 +50,5 @@ def make_app(
     stream.prepare(app, told)
     series.prepare(app, series.Series(control, seconds=seconds, tell=told.sampled))
     add(app, ROUTES)
+    page.add(app)
     return app

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from aiohttp import hdrs, web
 
+from sipfront.admin.page import PAGES
+
 if TYPE_CHECKING:
     from aiohttp.typedefs import Middleware
 
@@ -17,8 +19,9 @@ log = logging.getLogger("sipfront.admin")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-#: Answered to everybody, because load balancers ask; they tell a stranger one word.
-PUBLIC = frozenset({"/livez", "/readyz"})
+#: Answered to everybody: load balancers ask, and are told one word; the files of the dashboard are
+#: the same on every front.
+PUBLIC = frozenset({"/livez", "/readyz"}) | PAGES
 _READS = frozenset({hdrs.METH_GET, hdrs.METH_HEAD})
 _FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-IP")
 
@@ -98,7 +101,7 @@ async def plain_errors(request: web.Request, handler: Handler) -> web.StreamResp
         answer = error(500, "the front has failed to answer this; its log says why")
     if answer.prepared:  # a stream, which has said so itself and is over
         return answer
-    answer.headers[hdrs.CACHE_CONTROL] = "no-store"
+    answer.headers.setdefault(hdrs.CACHE_CONTROL, "no-store")
     answer.headers["X-Content-Type-Options"] = "nosniff"
     return answer
 

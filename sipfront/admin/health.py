@@ -35,6 +35,11 @@ async def _readyz(asked: Asked) -> web.StreamResponse:
     return answer(told, 200 if ready else 503)
 
 
+async def _access(asked: Asked) -> web.StreamResponse:
+    token = has_token(asked.request, asked.request.app[TOKEN])
+    return answer({"local": is_local(asked.request), "levers": token})
+
+
 async def _metrics(asked: Asked) -> web.StreamResponse:
     return web.Response(
         body=metrics.render(asked.request.app[_REGISTRY]),
@@ -60,6 +65,24 @@ ROUTES = (
         "Can traffic be served now",
         "health",
         {200: Answer("It can", _READY), 503: Answer("It cannot", _READY)},
+    ),
+    Route(
+        "GET",
+        "/api/v1/access",
+        _access,
+        "What the asker may do",
+        "about",
+        {
+            200: Answer(
+                "It may read; and this",
+                record(
+                    {
+                        "local": boolean("It is on the front's machine"),
+                        "levers": boolean("It has the token: it may change something"),
+                    }
+                ),
+            )
+        },
     ),
     Route(
         "GET",

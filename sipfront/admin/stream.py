@@ -53,6 +53,8 @@ HEARTBEAT_SECONDS = 15.0
 WRITE_SECONDS = 10.0
 #: A stream ends after this and is asked for again: then the token is looked at again.
 LIFE_SECONDS = 3600.0
+#: After an event the status does not wait for its second, but for those that come with it.
+SOON = 0.05
 #: What a client waits before it comes back, in milliseconds.
 RETRY_MS = 1000
 #: Events that are sent to somebody who comes without ``Last-Event-ID``, or from another instance.
@@ -115,12 +117,15 @@ class Hub:
         self._control = control
         self._life, self._heartbeat = life, heartbeat
         self.clients: set[Client] = set()
+        self._soon: asyncio.TimerHandle | None = None
 
     async def run(self, _: web.Application) -> AsyncIterator[None]:
         """While the application lives: listen."""
         unlisten = self._control.listen(self._happened)
         yield
         unlisten()
+        if self._soon is not None:
+            self._soon.cancel()
 
     async def shut(self, _: web.Application) -> None:
         """End all streams, so that the front need not wait for them."""
@@ -132,12 +137,26 @@ class Hub:
             octets = message("event", entry, f"{self._control.instance}.{entry.get('id', 0)}")
             for client in self.clients:
                 client.event(octets)
+            if self._soon is None:
+                self._soon = asyncio.get_running_loop().call_later(SOON, self._again)
+
+    def _again(self) -> None:
+        """What has changed by the last events."""
+        self._soon = None
+        self._status()
 
     def sampled(self, sample: dict[str, Any]) -> None:
         """A second is over: the status, and the newest sample."""
+        self._status()
+        octets = message("sample", sample) if self.clients else b""
+        for client in self.clients:
+            if client.with_status:
+                client.event(octets)
+
+    def _status(self) -> None:
         wanting = [client for client in self.clients if client.with_status]
         if wanting:
-            octets = message("status", self._control.status()) + message("sample", sample)
+            octets = message("status", self._control.status())
             for client in wanting:
                 client.status(octets)
 

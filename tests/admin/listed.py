@@ -10,6 +10,7 @@ from aiohttp import web
 from sipfront.admin.app import ROUTES
 from sipfront.admin.guard import Handler
 from sipfront.admin.openapi import document
+from sipfront.admin.page import PAGES
 from sipfront.admin.route import JSON
 
 DOCUMENT = document(ROUTES)
@@ -24,6 +25,8 @@ async def listed(request: web.Request, handler: Handler) -> web.StreamResponse:
     resource = request.match_info.route.resource
     path = DOCUMENT["paths"].get(resource.canonical) if resource is not None else None
     operation = path.get(request.method.lower()) if path is not None else None
+    if request.path in PAGES:
+        return answer
     if operation is None or answer.status == 500:
         assert answer.status in BESIDE | {401}, (request.path, answer.status)
         return answer

@@ -46,7 +46,7 @@ async def test_plain_hosts_are_fine(client: TestClient, host: str) -> None:
     assert (await client.get("/api/v1/status", headers={"Host": host})).status == 200
 
 
-@pytest.mark.parametrize("path", ["/api/v1/nowhere", "/"])
+@pytest.mark.parametrize("path", ["/api/v1/nowhere", "/nowhere", "/static/", "/static/nowhere.js"])
 async def test_strangers_do_not_learn_what_is_there(client: TestClient, path: str) -> None:
     assert (await client.get(path, headers={"X-Real-IP": "203.0.113.9"})).status == 401
 

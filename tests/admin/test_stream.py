@@ -69,7 +69,19 @@ async def test_what_happens_is_told_at_once(quick: TestClient, pair: Pair) -> No
         pair.active = "b"
         while (await until(answer, "status")).value["active"] != "b":
             pass
-        assert (await read(answer)).value["nodes"]["b"]["active"] == 1  # the sample
+        while (await until(answer, "sample")).value["nodes"]["b"]["active"] != 1:
+            pass
+
+
+async def test_an_event_brings_the_status_with_it(client: TestClient, pair: Pair) -> None:
+    async with client.get("/api/v1/stream") as answer:
+        await until(answer, "sample")  # the next is a second away
+        pair.active = "b"
+        begun = asyncio.get_running_loop().time()
+        pair.happen("b is active")
+        while (await until(answer, "status")).value["active"] != "b":
+            pass
+        assert asyncio.get_running_loop().time() - begun < 0.5
 
 
 async def test_who_comes_back_has_missed_nothing(quick: TestClient, pair: Pair) -> None:
