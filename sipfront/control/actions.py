@@ -65,8 +65,9 @@ class Event(NamedTuple):
 
     Kinds: ``start``, ``failover``, ``switch-over``, ``drain``, ``fail-back`` (changes of role; they
     carry the ``view`` that was decided on); ``down``, ``up``, ``overloaded``, ``unknown``,
-    ``lost``, ``veto`` (verdicts); ``kept`` (a DOWN active is not left, and why); ``mode``,
-    ``standing``; ``alarm``, ``mended`` (redundancy); ``asleep`` (the front itself did not run).
+    ``lost``, ``veto``, ``verdict`` (a deeper question), ``doubt`` (real traffic) (verdicts);
+    ``kept`` (a bad active is not left, and why); ``moving``, ``hook``; ``mode``, ``standing``;
+    ``alarm``, ``mended`` (redundancy); ``asleep`` (the front itself did not run).
     ``node`` is its name, or empty.
     """
 
@@ -77,6 +78,10 @@ class Event(NamedTuple):
     evidence: tuple[OfNode, ...] = ()
     node: str = ""
     view: View | None = None
+    #: what decided, where something was decided
+    rule: str = ""
+    #: changes of role: seconds since the trouble of the node that is left began, None: no trouble
+    took: float | None = None
 
 
 ROLE_EVENTS = frozenset({"start", "failover", "switch-over", "drain", "fail-back"})

@@ -2,16 +2,23 @@
 
 Rules, the first that applies decides:
 
-1. The front is cut off: nothing is moved (unless forced by hand).
-2. No active yet (first start): the first ready node in the order of configuration.
-3. The operator's wish: to a ready node that is in service; bound by hold-down and hourly limit.
+1. The operator's wish: to a ready node that is in service; bound by hold-down and hourly limit.
    ``force`` overrides all of these but the mode, and DOWN (it would be left again at once).
-4. The active is DOWN: it is always left for a ready node that was heard since the trouble began.
+2. A change of role is under way (its hooks run): it is waited for.
+3. The front is cut off: nothing is moved (unless forced by hand).
+4. No active yet (first start): the first ready node in the order of configuration.
+5. The active is DOWN: it is always left for a ready node that was heard since the trouble began.
    Nothing binds this move but readiness.
-5. The active is in drain or maintenance: as 4, but a voluntary move.
-6. Fail-back in its window, if configured: a voluntary move to the preferred node.
-7. Otherwise everything stays as it is.
+6. The active lives and cannot serve (a required probe says so): it is left only for a node that is
+   ready and *known* to do better in every question that the active fails.  A worse or an unproven
+   standby is no reason to move.  Two such moves keep ``hold_down`` apart, and there are at most
+   ``max_per_hour``, because two nodes that are bad in turns would make the roles swing.
+7. The active is in drain or maintenance: as 5, but a voluntary move.
+8. Fail-back in its window, if configured: a voluntary move to the preferred node.
+9. Otherwise everything stays as it is.
 
+Busy is not dead: OVERLOADED (503, a session cap, new requests dropped) is never left by 6.
+A required hook that has failed holds back 5 to 8 until it is tried again; nothing else does.
 Voluntary moves keep ``hold_down`` from any earlier change of role, and there are at most
 ``max_per_hour`` of them in any 3600 s.  The answer always carries a sentence.
 """
@@ -70,6 +77,10 @@ class NodeView:
     fresh: bool = True
     #: deeper questions that it answers badly, in words
     faults: tuple[str, ...] = ()
+    #: the questions among them without which it cannot serve
+    cannot: tuple[str, ...] = ()
+    #: questions that it is known to answer well
+    proven: tuple[str, ...] = ()
 
     @property
     def obstacle(self) -> str:
@@ -114,6 +125,12 @@ class View:
     #: when voluntary moves were made
     voluntary: tuple[float, ...] = ()
     wish: Wish | None = None
+    #: when an active that lived and could not serve was left
+    unwell: tuple[float, ...] = ()
+    #: a change of role that waits for its hooks, in a sentence
+    moving: str = ""
+    #: a required hook has failed and is not tried again yet, in a sentence
+    blocked: str = ""
     failback: FailBack = "manual"
     window: bool = False
     hold_down: float = 120.0
@@ -140,13 +157,25 @@ def decide(view: View) -> Decision:
     """Who is to carry traffic, and why."""
     if view.wish is not None:
         return _wished(view, view.wish)
+    if view.moving:
+        return _stay("moving", view.moving)
     if view.cut_off:
         return _stay("cut off", "everything inside is silent: the front may be cut off, all stays")
     if view.active is None:
         return _start(view)
     active = view.nodes[view.active]
+    decision = _about(view, active)
+    if decision.action is Action.MOVE and view.blocked:
+        return _stay("hook failed", f"{decision.sentence}: not yet, {view.blocked}")
+    return decision
+
+
+def _about(view: View, active: NodeView) -> Decision:
+    """Rules 5 to 9: what is to become of the active node."""
     if active.state is State.DOWN:
         return _failover(view, active)
+    if active.cannot and active.state is State.UP:
+        return _unwell(view, active)
     if active.mode is not Mode.IN_SERVICE:
         return _leave(view, active)
     if view.failback == "window" and view.active != 0 and view.window:
@@ -172,6 +201,40 @@ def _failover(view: View, active: NodeView) -> Decision:
             text = f"{active.name} is left for {node.name}: {active.why}; {node.why}"
             return Decision(Action.MOVE, "failover", text, index)
     return _stay("no ready node", f"{active.why}, but {_obstacles(view, view.active)}")
+
+
+def _unwell(view: View, active: NodeView) -> Decision:
+    said = "; ".join(fault for fault in active.faults if fault.startswith(active.cannot))
+    what = f"{active.name} is up and cannot {_verbs(active.cannot)} ({said})"
+    lacks = []
+    for index, node in enumerate(view.nodes):
+        if index == view.active:
+            continue
+        unproven = [question for question in active.cannot if question not in node.proven]
+        if node.obstacle:
+            lacks.append(f"{node.obstacle}")
+        elif unproven:
+            lacks.append(f"{node.name} is not known to do better ({', '.join(unproven)})")
+        elif reason := _swinging(view):
+            return _stay("hold-down", f"{what}, but {reason}")
+        else:
+            text = f"{active.name} is left for {node.name}, which can: {what}; {node.why}"
+            return Decision(Action.MOVE, "cannot serve", text, index)
+    return _stay("no better node", f"{what}, but {'; '.join(lacks) or 'there is no other node'}")
+
+
+def _verbs(questions: tuple[str, ...]) -> str:
+    return " and ".join("be reached" if q == "reachable" else q for q in questions)
+
+
+def _swinging(view: View) -> str:
+    """Why a node that lives is not left again so soon; empty when it may be."""
+    recent = [at for at in view.unwell if view.now - at < HOUR]
+    if recent and (left := max(recent) + view.hold_down - view.now) > 0:
+        return f"the other node was left for the same reason (hold-down: another {left:.0f} s)"
+    if len(recent) >= view.max_per_hour:
+        return f"nodes that could not serve were left {len(recent)} times in the last hour"
+    return ""
 
 
 def _obstacles(view: View, without: int | None) -> str:
@@ -226,6 +289,8 @@ def _fail_back(view: View) -> Decision:
 
 def _wished(view: View, wish: Wish) -> Decision:
     """Answer an operator: MOVE, or STAY with the reason of the refusal."""
+    if view.moving:
+        return _stay("refused", view.moving)
     target = wish.to if wish.to is not None else _any_ready(view)
     if target is None:
         return _stay("refused", f"nowhere to go: {_obstacles(view, view.active)}")

@@ -79,6 +79,16 @@ class Overload(NamedTuple):
     retry_after: int
 
 
+class Traffic(NamedTuple):
+    """Real calls of the last second or so: final answers of the node to INVITE, challenges aside,
+    and how many of them were 5xx (503 aside: that is :class:`Overload`)."""
+
+    node: int
+    finals: int
+    failed: int
+    at: float
+
+
 class Checked(NamedTuple):
     """A deeper probe has an outcome.
 
@@ -120,7 +130,18 @@ class Witness(NamedTuple):
     at: float
 
 
-OfNode = Asked | Answered | Unanswered | Refused | Silent | Spoke | Overload | Checked | HookDone
+OfNode = (
+    Asked
+    | Answered
+    | Unanswered
+    | Refused
+    | Silent
+    | Spoke
+    | Overload
+    | Traffic
+    | Checked
+    | HookDone
+)
 Evidence = OfNode | Witness
 
 #: at most so many pieces go into one event; the last ones count

@@ -9,39 +9,29 @@ was last heard, so that no verdict is made on news that is already in the house.
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from sipfront.control.actions import (
-    ROLE_EVENTS,
-    AskWitness,
-    Do,
-    Event,
-    Roles,
-    SendProbe,
-)
-from sipfront.control.decision import Action, Decision, Mode, View, Wish, decide
-from sipfront.control.evidence import Checked, Evidence, OfNode, Witness, gather
+from sipfront.control.actions import AskWitness, Do, Event, SendProbe
+from sipfront.control.changes import Changes
+from sipfront.control.decision import Action, Mode, View, Wish
+from sipfront.control.deep import Deep
+from sipfront.control.evidence import Checked, Evidence, HookDone, Traffic, Witness
 from sipfront.control.pair import ASLEEP, Pair
 from sipfront.control.roles import Book
 from sipfront.control.status import Status, describe
-from sipfront.control.verdict import State
-from sipfront.control.watch import NEVER, Watch
+from sipfront.control.telling import Teller
+from sipfront.control.verdict import NEVER, State
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from sipfront.control.settings import Settings
+    from sipfront.control.watch import Watch
 
-#: events that ``history`` keeps; the runtime's store keeps all
-HISTORY: Final = 64
-#: how much evidence from before the trouble an event carries
-BEFORE: Final = 1.0
 #: witnesses are asked so often while a silence has to be understood
 WITNESS_GAP: Final = 0.2
-
-#: verdicts that are stored with what they rest on
-_WITH_EVIDENCE = ROLE_EVENTS | {"down", "overloaded", "unknown", "lost", "veto", "kept"}
+#: rules that only a changed view can end; all others may end by time alone
+_LASTING: Final = frozenset({"stay", "cut off", "no ready node", "no better node"})
 
 
 class Monitor:
@@ -62,19 +52,16 @@ class Monitor:
         self._book = Book(
             settings, self._pair, now, active, epoch, tuple(Mode(mode) for mode in modes)
         )
+        self._teller = Teller(settings, self._pair, self._book)
+        self._changes = Changes(settings, self._book, self._teller, now)
+        self._deep = Deep(self._pair, self._book, self._teller)
         self._now = now
-        self._out: list[Do] = []
         self._probe = 0
         self._promised: float | None = None
-        self._told: tuple[object, ...] = ()
-        self._states: tuple[State, ...] = ()
+        self._seen: tuple[object, ...] = ()
         self._calm = False
-        self._alarm_at: float | None = None
         self._witness_at = NEVER
-        self._current = Decision(Action.STAY, "start", "nothing is known yet")
-        self._decided_at = now
-        self._move = ""
-        self._history: deque[Event] = deque(maxlen=HISTORY)
+        self._checked_at = NEVER
         self._run(now)
 
     # ------------------------------------------------------------------ what is seen
@@ -95,10 +82,14 @@ class Monitor:
         self._advance(ev.at)
         if isinstance(ev, Witness):
             self._pair.witness(ev)
+        elif isinstance(ev, Traffic):
+            self._deep.traffic(ev, self._now)
+        elif isinstance(ev, Checked):
+            self._calm = not self._deep.checked(ev, self._now) and self._calm
         else:
             self._pair.take(ev)
-            if isinstance(ev, Checked):
-                self._book.checked(ev)
+            if isinstance(ev, HookDone):
+                self._changes.hook_done(ev, self._now)
                 self._calm = False
         self._go(self._now)
 
@@ -111,12 +102,12 @@ class Monitor:
         target = None if to is None else self.index(to)
         if to is not None and target is None:
             return False, self._nobody(to)
-        decision, view = self._decide(Wish(target, force))
+        decision, view = self._changes.decide(self._now, Wish(target, force))
         if decision.action is not Action.MOVE:
             return False, decision.sentence
-        self._apply(decision, view)
+        self._changes.apply(decision, view, self._now)
         self._run(self._now)
-        return True, f"{decision.sentence} (epoch {self._book.epoch})"
+        return True, f"{decision.sentence} ({self._changes.when()})"
 
     def mode(
         self, node: int | str, mode: Mode | str, now: float, force: bool = False
@@ -136,16 +127,16 @@ class Monitor:
             return True, f"{name} is in {wanted.value} already"
         text = f"{name} is in {wanted.value}"
         if wanted is not Mode.IN_SERVICE and index == self._book.active:
-            decision, view = self._decide(Wish(None, force))
+            decision, view = self._changes.decide(self._now, Wish(None, force))
             if decision.action is Action.MOVE:
-                self._apply(decision, view)
-                text = f"{text}; {decision.sentence} (epoch {self._book.epoch})"
+                self._changes.apply(decision, view, self._now)
+                text = f"{text}; {decision.sentence} ({self._changes.when()})"
             elif not force:
                 return False, f"{name} is active and stays in service: {decision.sentence}"
             else:
                 text = f"{text} and stays active: {decision.sentence}"
         self._book.modes[index] = wanted
-        self._event("mode", text, index)
+        self._teller.event(self._now, "mode", text, index)
         self._run(self._now)
         return True, text
 
@@ -154,7 +145,8 @@ class Monitor:
         self._advance(now)
         if self._book.drained(node):
             name = self.settings.nodes[node]
-            self._event("standing", f"{name} has drained: standby now", node)
+            text = f"{name} has drained: standby now"
+            self._teller.event(self._now, "standing", text, node)
         self._run(self._now)
 
     def window(self, open_: bool, now: float) -> None:
@@ -170,11 +162,11 @@ class Monitor:
         now = self._now
         deadline = min(watch.due(self._company(watch)) for watch in self._pair.watches)
         if not self._calm:
-            times = self._book.thresholds()
+            times = self._book.thresholds() + self._changes.hooks.thresholds()
             for watch in self._pair.watches:
                 times += watch.thresholds()
-            if self._alarm_at is not None:
-                times.append(self._alarm_at)
+            if self._teller.alarm_at is not None:
+                times.append(self._teller.alarm_at)
             deadline = min([deadline, *(at for at in times if at > now)])
         self._promised = max(deadline, now)
         return self._promised
@@ -187,13 +179,12 @@ class Monitor:
             for kind in watch.kinds_due(now, self._company(watch)):
                 self._probe += 1
                 watch.asked(self._probe, kind, now)
-                self._out.append(SendProbe(watch.index, self._probe, kind))
+                self._teller.out.append(SendProbe(watch.index, self._probe, kind))
         self._go(now)
 
     def take(self) -> list[Do]:
         """What is to be done, in order; each action is handed out once."""
-        out, self._out = self._out, []
-        return out
+        return self._teller.take()
 
     # ------------------------------------------------------------------ how things are
 
@@ -215,7 +206,7 @@ class Monitor:
     @property
     def history(self) -> tuple[Event, ...]:
         """The last events, oldest first."""
-        return tuple(self._history)
+        return tuple(self._teller.history)
 
     def index(self, node: int | str) -> int | None:
         """The index of a node given by index or name; None if there is no such node."""
@@ -225,7 +216,7 @@ class Monitor:
 
     def view(self, wish: Wish | None = None) -> View:
         """All that a decision depends on, as of the last verb."""
-        return self._book.view(self._now, wish)
+        return self._changes.view(self._now, wish)
 
     def redundancy(self) -> tuple[bool, str]:
         """Could another node take over at this moment, and why (not)?"""
@@ -235,7 +226,7 @@ class Monitor:
     def status(self, now: float | None = None) -> Status:
         """Everything, for people and for the admin side."""
         at = self._now if now is None else max(now, self._now)
-        return describe(self._book, at, self._decided_at, self._move)
+        return describe(self._book, at, self._changes)
 
     # ------------------------------------------------------------------ inside
 
@@ -249,7 +240,7 @@ class Monitor:
             self._pair.slept(now)
             self._calm = False
             text = f"the front itself did not run for {late * 1000:.0f} ms: silence counts anew"
-            self._event("asleep", text)
+            self._teller.event(now, "asleep", text)
         self._promised = None
 
     def _go(self, now: float) -> None:
@@ -261,98 +252,58 @@ class Monitor:
         """Judge, let standings follow, decide, tell."""
         reasons: list[str] = []
         for change in self._pair.judge(now):
-            self._event(change.kind, change.sentence, change.node)
+            self._teller.event(now, change.kind, change.sentence, change.node)
             reasons.append(change.sentence)
         for node, sentence in self._book.follow(now):
-            self._event("standing", sentence, node)
+            self._teller.event(now, "standing", sentence, node)
             reasons.append(sentence)
-        decision, view = self._decide()
+        self._changes.faults()
+        for answers in self._book.answers:
+            answers.blind(self._pair.blind_until)
+        if not self._changed(now, bool(reasons)):
+            self._witnesses(now)
+            return
+        changes = self._changes
+        decision, view = changes.decide(now)
+        if changes.expire(view, now):
+            decision, view = changes.decide(now)
         if decision.action is Action.MOVE:
-            self._apply(decision, view)
+            changes.apply(decision, view, now)
             self._book.follow(now)
+            changes.faults()
             reasons = [decision.sentence]
-            view = self._book.view(now)
-        elif decision.rule != self._current.rule:
-            if decision.rule == "no ready node":
-                self._event("kept", decision.sentence, view.active)
-            self._note(decision)
-        self._tell(view, reasons)
-        self._alarm(view)
+            view = self.view()
+        else:
+            changes.stay(decision, view, now)
+        self._teller.roles(view, reasons)
+        changes.after(view, now)
         self._witnesses(now)
         self._calm = (
             self._pair.quiet(now)
-            and self._alarm_at is None
+            and self._teller.alarm_at is None
+            and self._changes.hooks.pending is None
             and view.active is not None
-            and all(node.state is State.UP for node in view.nodes)
+            and all(node.state is State.UP and not node.cannot for node in view.nodes)
             and not self._book.thresholds()
         )
 
-    def _decide(self, wish: Wish | None = None) -> tuple[Decision, View]:
-        view = self._book.view(self._now, wish)
-        return decide(view), view
-
-    def _apply(self, decision: Decision, view: View) -> None:
-        assert decision.target is not None
-        self._book.move(decision.target, self._now, decision.voluntary)
-        self._note(decision)
-        self._move = decision.sentence
-        self._event(decision.rule, decision.sentence, decision.target, view)
-
-    def _note(self, decision: Decision) -> None:
-        self._current = decision
-        self._decided_at = self._now
-
-    def _event(
-        self, kind: str, sentence: str, node: int | None = None, view: View | None = None
-    ) -> None:
-        evidence: tuple[OfNode, ...] = ()
-        if kind in _WITH_EVIDENCE:
-            evidence = gather((w.ring for w in self._pair.watches), self._began() - BEFORE)
-        name = "" if node is None else self.settings.nodes[node]
-        event = Event(self._now, kind, self._book.epoch, sentence, evidence, name, view)
-        self._out.append(event)
-        self._history.append(event)
-
-    def _began(self) -> float:
-        """Since when anything that matters now has been going on, a few seconds at most."""
-        recent = self._now - self.settings.rescue_after
-        starts: Iterable[float] = (max(w.began(), w.trouble) for w in self._pair.watches)
-        return min((at for at in starts if at > recent), default=self._now)
-
-    def _tell(self, view: View, reasons: list[str]) -> None:
-        """Push the roles if anything about them changed."""
-        states = tuple(node.state for node in view.nodes)
-        standings = tuple(node.standing for node in view.nodes)
-        ready = tuple(node.ready for node in view.nodes)
-        lost = tuple(watch.certain for watch in self._pair.watches)
-        told = (view.epoch, view.active, standings, states, ready, lost)
-        if told == self._told:
-            return
-        self._told = told
-        if not reasons:
-            reasons = [node.why for node in view.nodes if node.state is not State.UP]
-        why = "; ".join(reasons) or "all nodes are UP"
-        self._out.append(Roles(view.epoch, view.active, standings, states, ready, why, lost))
-
-    def _alarm(self, view: View) -> None:
-        """No ready standby is an alarm of its own, repeated until mended."""
-        now, every = view.now, self.settings.alarm_every
-        redundant, alarming, sentence = self._book.redundancy(view)
-        if redundant or not alarming:
-            if self._alarm_at is not None:
-                self._event("mended", f"redundant: {sentence}")
-            self._alarm_at = None
-        elif self._alarm_at is None and now < self._book.started + self.settings.start_wait:
-            pass  # the first answers are still on their way
-        elif self._alarm_at is None or now >= self._alarm_at:
-            self._event("alarm", f"redundant: {sentence}")
-            self._alarm_at = now + every
+    def _changed(self, now: float, told: bool) -> bool:
+        """Has anything changed that the decision depends on?  In trouble this is asked for every
+        packet, and most of them change nothing."""
+        hooks, teller, book = self._changes.hooks, self._teller, self._book
+        seen = (book.key(now), hooks.pending, now < hooks.blocked_until, *hooks.owed.values())
+        due = teller.alarm_at is not None and now >= teller.alarm_at
+        due = due or any(now >= at > self._checked_at for at in hooks.thresholds())
+        same = seen == self._seen and self._changes.current.rule in _LASTING
+        self._seen = seen
+        self._checked_at = now
+        return told or due or not same
 
     def _witnesses(self, now: float) -> None:
         if self.settings.witnesses and now >= self._witness_at + WITNESS_GAP:
             if any(w.mum(now) and w.reach is not State.DOWN for w in self._pair.watches):
                 self._witness_at = now
-                self._out += [AskWitness(name) for name in self.settings.witnesses]
+                self._teller.out += [AskWitness(name) for name in self.settings.witnesses]
 
     def _company(self, watch: Watch) -> float:
         return self.settings.interval if self._calm else self._pair.company(watch, self._now)

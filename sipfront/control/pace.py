@@ -15,18 +15,23 @@ LATE: Final = 0.3
 GRACE: Final = 0.2
 #: an answer later than this was asleep, and says nothing about how fast the node is awake
 ASLEEP: Final = 5.0
+#: answers over which the base forgets: half an hour at two a second
+LONG: Final = 4096
 
 
 class Pace:
     """The smoothed time of answers (RFC 6298 section 2), with bounds of ours."""
 
-    __slots__ = ("_s", "_var", "grace", "late", "quick", "usual")
+    __slots__ = ("_n", "_s", "_var", "base", "grace", "late", "quick", "usual")
 
     def __init__(self, settings: Settings) -> None:
         self._s = settings
         self._var = 0.0
         #: seconds, None before the first answer
         self.usual: float | None = None
+        #: the same over many more answers: what it usually was
+        self.base: float | None = None
+        self._n = 0
         #: after how long the burst begins
         self.late = min(SOON, settings.timeout)
         #: after how long a send counts as unanswered
@@ -38,6 +43,8 @@ class Pace:
         """An answer took so long."""
         if not 0.0 <= took <= ASLEEP:
             return
+        self._n = min(self._n + 1, LONG)
+        self.base = took if self.base is None else self.base + (took - self.base) / self._n
         if self.usual is None:
             self.usual, self._var = took, took / 2
         else:

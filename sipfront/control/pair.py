@@ -20,8 +20,8 @@ from sipfront.control.evidence import (
     Spoke,
     Witness,
 )
-from sipfront.control.verdict import State
-from sipfront.control.watch import NEVER, Watch
+from sipfront.control.verdict import NEVER, State
+from sipfront.control.watch import Watch
 
 if TYPE_CHECKING:
     from sipfront.control.settings import Settings
@@ -49,7 +49,17 @@ def ms(seconds: float) -> str:
 class Pair:
     """All nodes, who is heard, and who is not."""
 
-    __slots__ = ("_stable", "_vetoes", "asleep", "cut", "joint", "s", "watches", "witnesses")
+    __slots__ = (
+        "_stable",
+        "_vetoes",
+        "asleep",
+        "blind_until",
+        "cut",
+        "joint",
+        "s",
+        "watches",
+        "witnesses",
+    )
 
     def __init__(self, settings: Settings, now: float) -> None:
         self.s = settings
@@ -60,6 +70,8 @@ class Pair:
         self.cut = False
         self.asleep = 0
         self.witnesses: dict[str, float] = {}
+        #: bad outcomes of probes that began before this prove nothing: the front was deaf or asleep
+        self.blind_until = NEVER
         self._stable = [State.UNKNOWN] * len(self.watches)
         self._vetoes = [0] * len(self.watches)
 
@@ -100,6 +112,7 @@ class Pair:
     def slept(self, now: float) -> None:
         """The front did not run for a while: what it did not hear meanwhile proves nothing."""
         self.asleep += 1
+        self.blind_until = now
         for watch in self.watches:
             watch.restart(now)
 
@@ -109,6 +122,7 @@ class Pair:
                 other.restart(at)
                 other.doubt = self.cut
         self.joint = self.cut = False
+        self.blind_until = at
 
     # ------------------------------------------------------------------ judgement
 

@@ -9,24 +9,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sipfront.control.decision import HOUR, Mode, NodeView, Standing, View, Wish
-from sipfront.control.verdict import State, Verdict
-from sipfront.control.watch import NEVER, Watch
+from sipfront.control.questions import Answers
+from sipfront.control.verdict import NEVER, State
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sipfront.control.evidence import Checked
     from sipfront.control.pair import Pair
     from sipfront.control.settings import Settings
+    from sipfront.control.watch import Watch
 
 
 class Book:
     """Who is what, since when, and by whose wish."""
 
     __slots__ = (
-        "_faults",
         "_settling",
         "active",
+        "answers",
         "drain_since",
         "epoch",
         "last_change",
@@ -35,6 +35,7 @@ class Book:
         "s",
         "standings",
         "started",
+        "unwell",
         "voluntary",
         "window",
     )
@@ -66,7 +67,8 @@ class Book:
         self.window = False
         #: the node was DOWN: it is not ready before it was UP for ``settle``
         self._settling = [False] * count
-        self._faults: list[dict[str, tuple[Verdict, str]]] = [{} for _ in range(count)]
+        self.answers = tuple(Answers(settings) for _ in range(count))
+        self.unwell: tuple[float, ...] = ()
 
     # ------------------------------------------------------------------ following the verdicts
 
@@ -94,8 +96,8 @@ class Book:
                 told.append((i, f"{name} has drained for {self.s.drain_max:g} s: standby now"))
         return told
 
-    def move(self, target: int, now: float, voluntary: bool) -> None:
-        """The role goes to ``target``: a new epoch."""
+    def move(self, target: int, now: float, voluntary: bool, unwell: bool = False) -> None:
+        """The role goes to ``target``: a new epoch.  ``unwell``: the old one lives, and cannot."""
         old = self.active
         self.active = target
         self.epoch += 1
@@ -107,6 +109,8 @@ class Book:
         self.standings[target] = Standing.ACTIVE
         recent = tuple(at for at in self.voluntary if now - at < HOUR)
         self.voluntary = (*recent, now) if voluntary else recent
+        recent = tuple(at for at in self.unwell if now - at < HOUR)
+        self.unwell = (*recent, now) if unwell else recent
 
     def drained(self, node: int) -> bool:
         """The node owns no live dialog any more; true if it was draining."""
@@ -116,23 +120,6 @@ class Book:
             return False
         self.standings[node] = Standing.STANDBY
         return True
-
-    def checked(self, ev: Checked) -> None:
-        """A deeper probe's outcome; a question answered badly makes the node not ready."""
-        probe = next((p for p in self.s.probes if p.name == ev.probe), None)
-        if probe is None or probe.question != ev.question:
-            raise ValueError(f"no such probe: {ev.probe} ({ev.question})")
-        if ev.good is None or not probe.required:
-            return
-        verdict, _ = self._faults[ev.node].get(ev.probe) or (
-            Verdict(probe.rise, probe.fall, good=True),
-            "",
-        )
-        if ev.good:
-            verdict.succeed()
-        else:
-            verdict.fail()
-        self._faults[ev.node][ev.probe] = (verdict, f"{ev.question} ({ev.probe}): {ev.text}")
 
     # ------------------------------------------------------------------ views
 
@@ -149,7 +136,10 @@ class Book:
         if self.active is not None:
             active = self.pair.watches[self.active]
             trouble = active.trouble if active.reach is State.DOWN else NEVER
-        faults = tuple(said for verdict, said in self._faults[i].values() if not verdict.good)
+        answers = self.answers[i]
+        faults = answers.faults
+        if answers.hook_fault:
+            faults = (*faults, answers.hook_fault)
         return NodeView(
             name=self.s.nodes[i],
             state=self.pair.state(watch, now),
@@ -159,9 +149,41 @@ class Book:
             settling=self.settling(watch, now),
             fresh=watch.last > trouble and now - watch.last <= self.s.interval + self.s.timeout,
             faults=faults,
+            cannot=answers.cannot,
+            proven=answers.proven(now),
         )
 
-    def view(self, now: float, wish: Wish | None = None) -> View:
+    def key(self, now: float) -> tuple[object, ...]:
+        """Changes whenever a view would lead to another decision for more than time alone."""
+        pair = self.pair
+        limit = self.s.interval + self.s.timeout
+        trouble = NEVER
+        if self.active is not None and pair.watches[self.active].reach is State.DOWN:
+            trouble = pair.watches[self.active].trouble
+        return (
+            self.epoch,
+            pair.cut,
+            self.window,
+            *self.modes,
+            *self.standings,
+            *self._settling,
+            *[
+                (
+                    pair.state(watch, now),
+                    watch.certain,
+                    watch.last > trouble and now - watch.last <= limit,
+                    answers.faults,
+                    answers.cannot,
+                    answers.hook_fault,
+                    answers.proven(now) if answers.asked else (),
+                )
+                for watch, answers in zip(pair.watches, self.answers, strict=True)
+            ],
+        )
+
+    def view(
+        self, now: float, wish: Wish | None = None, moving: str = "", blocked: str = ""
+    ) -> View:
         """All that a decision depends on."""
         s = self.s
         return View(
@@ -174,6 +196,9 @@ class Book:
             last_change=self.last_change,
             voluntary=self.voluntary,
             wish=wish,
+            unwell=self.unwell,
+            moving=moving,
+            blocked=blocked,
             failback=s.failback,
             window=self.window,
             hold_down=s.hold_down,
@@ -197,6 +222,8 @@ class Book:
         elif s.failback == "window" or self.modes[self.active] is not Mode.IN_SERVICE:
             times.append(self.last_change + s.hold_down)
             times += [at + HOUR for at in self.voluntary]
+        if self.active is not None and self.answers[self.active].cannot:
+            times += [at + s.hold_down for at in self.unwell] + [at + HOUR for at in self.unwell]
         return times
 
     # ------------------------------------------------------------------ redundancy

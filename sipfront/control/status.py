@@ -7,13 +7,31 @@ from typing import TYPE_CHECKING, Final
 
 from sipfront.control.decision import View, decide
 from sipfront.control.evidence import gather, tally
-from sipfront.control.watch import NEVER, Watch
+from sipfront.control.verdict import NEVER
 
 if TYPE_CHECKING:
+    from sipfront.control.changes import Changes
     from sipfront.control.roles import Book
+    from sipfront.control.watch import Watch
 
 #: how far back the evidence is summed up
 RECENT: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One deeper question to a node, by one probe."""
+
+    probe: str
+    question: str
+    #: good, bad or unknown
+    answer: str
+    required: bool
+    #: what the last outcome said, and how long it took, seconds
+    text: str
+    took: float
+    #: milliseconds since that outcome, None: there was none
+    age_ms: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +56,9 @@ class NodeStatus:
     counters: tuple[tuple[str, int], ...]
     #: evidence of the last 10 s by kind
     evidence: tuple[tuple[str, int], ...]
+    answers: tuple[Answer, ...] = ()
+    #: why its real traffic looks bad, empty when it does not
+    doubt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +83,9 @@ class Status:
     asleep: int
 
 
-def describe(book: Book, at: float, decided_at: float, last_move: str) -> Status:
+def describe(book: Book, at: float, changes: Changes) -> Status:
     """The status at ``at``."""
-    view = book.view(at)
+    view = changes.view(at)
     redundant, _, sentence = book.redundancy(view)
     current = decide(view)
     return Status(
@@ -73,22 +94,23 @@ def describe(book: Book, at: float, decided_at: float, last_move: str) -> Status
         active=None if book.active is None else book.s.nodes[book.active],
         redundant=redundant,
         redundancy=sentence,
-        nodes=tuple(_node(watch, view, at) for watch in book.pair.watches),
+        nodes=tuple(_node(book, watch, view, at) for watch in book.pair.watches),
         rule=current.rule,
         decision=current.sentence,
-        decided_at=decided_at,
+        decided_at=changes.decided_at,
         last_change=None if book.last_change == NEVER else book.last_change,
-        last_move=last_move,
+        last_move=changes.last_move,
         asleep=book.pair.asleep,
     )
 
 
-def _node(watch: Watch, view: View, at: float) -> NodeStatus:
+def _node(book: Book, watch: Watch, view: View, at: float) -> NodeStatus:
     def ago(then: float) -> float | None:
         return None if then == NEVER else max(0.0, (at - then) * 1000)
 
     node = view.nodes[watch.index]
     usual = watch.pace.usual
+    answers = book.answers[watch.index]
     return NodeStatus(
         name=node.name,
         role="active" if watch.index == view.active else "standby",
@@ -109,4 +131,17 @@ def _node(watch: Watch, view: View, at: float) -> NodeStatus:
             ("vetoes", watch.vetoes),
         ),
         evidence=tuple(sorted(tally(gather([watch.ring], at - RECENT)).items())),
+        answers=tuple(
+            Answer(
+                name,
+                asked.probe.question,
+                asked.word(at),
+                asked.probe.required,
+                asked.text,
+                asked.took,
+                ago(asked.at),
+            )
+            for name, asked in answers.asked.items()
+        ),
+        doubt=answers.doubt,
     )

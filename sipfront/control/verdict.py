@@ -8,6 +8,10 @@ For *reachable* only ``rise`` counts; the burst decides the fall (:mod:`sipfront
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Final
+
+#: a time that never was
+NEVER: Final = float("-inf")
 
 
 class State(IntEnum):

@@ -37,12 +37,11 @@ from sipfront.control.evidence import (
     Unanswered,
 )
 from sipfront.control.pace import Pace
-from sipfront.control.verdict import State, Verdict
+from sipfront.control.verdict import NEVER, State, Verdict
 
 if TYPE_CHECKING:
     from sipfront.control.settings import Settings
 
-NEVER: Final = float("-inf")
 #: how long a datagram sent before a node's death may lie behind the error that tells of it, at least
 IN_FLIGHT: Final = 0.01
 #: refusals closer together than this are one: a dozen requests in one packet burst prove no more

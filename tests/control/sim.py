@@ -14,10 +14,19 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
+from deeper import PROBE_EVERY, Deeper
 from invariants import NEVER, Broken, Invariants, Node
 
-from sipfront.control.actions import ROLE_EVENTS, AskWitness, Event, Roles, SendProbe
-from sipfront.control.evidence import Answered, Evidence, Overload, Refused, Silent, Witness
+from sipfront.control.actions import ROLE_EVENTS, AskWitness, Event, Roles, RunHook, SendProbe
+from sipfront.control.evidence import (
+    Answered,
+    Evidence,
+    Overload,
+    Refused,
+    Silent,
+    Traffic,
+    Witness,
+)
 from sipfront.control.monitor import Monitor
 from sipfront.control.settings import Settings
 from sipfront.control.verdict import State
@@ -29,7 +38,7 @@ ADAPTIVE = 0.06
 NAMES = ("pbx-a", "pbx-b")
 
 
-class Sim(Invariants):
+class Sim(Deeper, Invariants):
     """Drive one monitor through a world."""
 
     def __init__(
@@ -53,6 +62,14 @@ class Sim(Invariants):
         self.cut_began = NEVER
         self.last_cut = NEVER
         self.slept = NEVER
+        self.put_back = NEVER
+        self.outcomes: list[list[tuple[bool, float]]] = [[] for _ in self.settings.nodes]
+        self.hooked: list[tuple[str, int, float]] = []
+        #: what hooks do: good, fail, hang
+        self.behaviour = {hook.name: "good" for hook in self.settings.hooks}
+        self.behaved = NEVER
+        self.traffic = [[0, 0] for _ in self.settings.nodes]
+        self._deadline: float | None = None
         self.check = check
         self._queue: list[tuple[float, int, Callable[[], None]]] = []
         self._order = 0
@@ -68,8 +85,12 @@ class Sim(Invariants):
         self._carry_out()
         if calls:
             self.at(1.0 / calls, self._call)
+            self.at(1.0, self._count)
         if chatter:
             self.at(1.0 / chatter, self._chat)
+        for probe in self.settings.probes:
+            for i in range(len(self.nodes)):
+                self.at(self.random.random() * PROBE_EVERY, partial(self._check, i, probe))
 
     # ------------------------------------------------------------------ the world
 
@@ -118,6 +139,11 @@ class Sim(Invariants):
                 node.hurt = self.now
             elif node.fine_since == float("inf"):
                 node.fine_since = node.hurt = self.now
+            if not node.loud or self.cut or node.silenced == float("inf"):
+                node.silenced = self.now if node.loud and not self.cut else float("inf")
+            only = node.quick and node.broken and node.lie is None and not self.cut
+            if only != (node.broken_since is not None):
+                node.broken_since = self.now if only else None
         if self.cut:
             self.last_cut = self.now
 
@@ -140,13 +166,17 @@ class Sim(Invariants):
                 return
             if node.alive and not self._lost(node.loss_from):
                 took = node.delay + self.random.random() * node.jitter
-                self.at(took, reply)
+                self.at(took, partial(self._arrive, reply))
 
         if node.frozen:
             if len(node.buffer) < BUFFER:
                 node.buffer.append(serve)
         else:
             serve()
+
+    def _arrive(self, reply: Callable[[], None]) -> None:
+        if not self.cut:
+            reply()
 
     def _refuse(self, i: int) -> None:
         node = self.nodes[i]
@@ -170,6 +200,7 @@ class Sim(Invariants):
         node.spoke = self.now
         node.asked_since = None
         node.asked_sends = 0
+        self._deadline = None
         self.monitor.heard(i, self.now)
 
     # ------------------------------------------------------------------ traffic
@@ -200,6 +231,17 @@ class Sim(Invariants):
         self.hear(i)
         if self.nodes[i].status == 503:
             self.tell(Overload(i, self.now, 0))
+            return
+        self.traffic[i][0] += 1
+        self.traffic[i][1] += self.nodes[i].broken
+
+    def _count(self) -> None:
+        """What the runtime counts of real calls, once a second."""
+        self.at(1.0, self._count)
+        for i, (finals, failed) in enumerate(self.traffic):
+            if finals:
+                self.traffic[i] = [0, 0]
+                self.tell(Traffic(i, finals, failed, self.now))
 
     def _unanswered(self, i: int) -> None:
         node = self.nodes[i]
@@ -246,6 +288,7 @@ class Sim(Invariants):
 
     def _carry_out(self) -> None:
         self.steps += 1
+        self._deadline = None
         actions = self.monitor.take()
         last = max((n for n, do in enumerate(actions) if isinstance(do, Roles)), default=-1)
         for n, do in enumerate(actions):
@@ -261,6 +304,8 @@ class Sim(Invariants):
                 if self.check:
                     self._check_roles(do, n == last)
                 self.roles = do
+            elif isinstance(do, RunHook):
+                self._hook(do)
             elif isinstance(do, AskWitness) and not self.cut:
                 self.at(0.001, partial(self._witnessed, do.name))
         if self.check:
@@ -274,7 +319,9 @@ class Sim(Invariants):
         end = self.now + seconds
         queue, monitor = self._queue, self.monitor
         while True:
-            deadline = monitor.next_deadline()
+            deadline = self._deadline
+            if deadline is None:
+                deadline = self._deadline = monitor.next_deadline()
             at = queue[0][0] if queue else float("inf")
             when = min(deadline, at)
             if when > end:
@@ -285,7 +332,8 @@ class Sim(Invariants):
             else:
                 monitor.expire(self.now)
                 self._carry_out()
-                if self.check and monitor.next_deadline() <= self.now - 1e-9:
+                self._deadline = monitor.next_deadline()
+                if self.check and self._deadline <= self.now - 1e-9:
                     raise Broken("a deadline in the past: the runtime would spin")
         self.now = end
 
@@ -295,6 +343,7 @@ class Sim(Invariants):
         return answer
 
     def mode(self, node: int | str, mode: str, force: bool = False) -> tuple[bool, str]:
+        self.put_back = self.now
         answer = self.monitor.mode(node, mode, self.now, force)
         self._carry_out()
         return answer

@@ -75,4 +75,4 @@ def test_what_does_not_fit_is_refused() -> None:
     with pytest.raises(ValueError, match="fit"):
         Book(S, Pair(S, 0.0), 0.0, 0, 0, (Mode.DRAIN,))
     with pytest.raises(ValueError, match="no such probe"):
-        book().checked(Checked(0, "mood", "call", True, "", 0.0, 1.0))
+        book().answers[0].checked(Checked(0, "mood", "call", True, "", 0.0, 1.0))
