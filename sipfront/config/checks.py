@@ -296,6 +296,33 @@ def _times(config: Config) -> Iterator[Finding]:
         yield Finding(("health", "options", "timeout"), text, warning=True)
 
 
+@_reads("registrations")
+def _registrations(config: Config) -> Iterator[Finding]:
+    told = config.registrations
+    if told.continuity == "mirror" and not told.credentials:
+        text = "needs credentials: the front can register only phones whose credentials it knows"
+        yield Finding(("registrations", "continuity"), text)
+    for n, source in enumerate(told.credentials):
+        where: Location = ("registrations", "credentials", n)
+        for key in ("file", "asterisk", "token_file"):
+            path: Path | None = getattr(source, key)
+            if path is not None:
+                yield from _secret(path, (*where, key))
+        if source.url is not None and source.url.startswith("http://"):
+            text = "is not https: the credentials of all phones cross the network in clear"
+            yield Finding((*where, "url"), text, warning=True)
+
+
+def _secret(path: Path, where: Location) -> Iterator[Finding]:
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        yield Finding(where, f"{path} cannot be read: {error.strerror}")
+        return
+    if mode & 0o006:
+        yield Finding(where, f"others may read the secrets in {path}: chmod o-rwx {path}")
+
+
 @_reads("admin.listen")
 def _admin(config: Config) -> Iterator[Finding]:
     ip = address(config.admin.listen.host)

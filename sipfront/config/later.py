@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 #: Keys, with ``[]`` for any element of a list: what to do meanwhile.
 KEYS = {
-    "registrations.credentials": "nothing is mirrored; use continuity: static or shared",
     "probes": "nodes are asked by OPTIONS only",
     "hooks": "let your monitoring watch the events of the admin side",
     "failover.window": "use failback: manual",
@@ -24,11 +23,6 @@ KEYS = {
 
 #: Values of keys that exist: key -> value -> what to do meanwhile.
 VALUES = {
-    "registrations.continuity": {
-        "auto": "use static or shared",
-        "mirror": "use static or shared",
-        "nudge": "use static with a short phone_expiry",
-    },
     "failover.failback": {"window": "use manual"},
     "trunks[].register": {
         "node": "the carrier must know the front by its address (register: none)",

@@ -152,6 +152,7 @@ def _registering(config: Config) -> stack.Registering:
         lan_expiry=int(told.lan_expiry),
         node_expiry=int(told.node_expiry),
         continuity=told.continuity,
+        rate=told.rate,
     )
 
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from sipfront.control.monitor import Monitor
 from sipfront.runtime import clock, keys, plan
+from sipfront.runtime.connection import Connection
+from sipfront.runtime.credentials import Credentials
 from sipfront.runtime.engine_view import EngineView
 from sipfront.runtime.front_control import FrontControl
 from sipfront.runtime.log import event
@@ -28,11 +30,12 @@ from sipfront.runtime.witness import Witnesses
 from sipfront.stack.front import Engine
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from sipfront.config.model import Admin, Config
     from sipfront.runtime.dns import Resolver
     from sipfront.runtime.ports import EnginePort
+    from sipfront.stack.accounts import Account
     from sipfront.stack.flows import Flow, Flows
     from sipfront.stack.settings import Settings
 
@@ -61,6 +64,13 @@ if TYPE_CHECKING:
 def default_engine(settings: Settings, flows: Flows, entropy: Callable[[int], bytes]) -> EnginePort:
     """The real one."""
     return Engine(settings, flows, entropy)
+
+
+def hang_up(flow: Flow) -> None:
+    """Close a connection in order, if it still stands."""
+    handle = flow.handle
+    if isinstance(handle, Connection):
+        handle.close()
 
 
 def tls_files(config: Config) -> Files:
@@ -108,6 +118,10 @@ class Server:
                 self.engine, self.store, self.sockets.flows, self._node_flow, offset
             )
             self.supervisor.on_roles = self._save_roles
+        self.supervisor.hang_up = hang_up
+        self.credentials = Credentials(
+            config.registrations.credentials, self._accounts, self.supervisor.record
+        )
         self.driver = Driver(self.engine, self.supervisor)
         self.trunks = Trunks(self.sockets, self._trunk_resolved, resolver=resolver)
         self.streams = Streams(
@@ -198,6 +212,7 @@ class Server:
         except BaseException:
             await self._close()
             raise
+        self.credentials.start()
         task = asyncio.get_running_loop().create_task(self._reconnect())
         self._tasks.add(task)
         self.driver.wake()
@@ -227,6 +242,7 @@ class Server:
         if self._admin is not None:
             await self._admin.stop()
             self._admin = None
+        await self.credentials.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -263,12 +279,19 @@ class Server:
             if name in ("log", "trunks"):
                 continue
             before, after = getattr(old, name), getattr(new, name)
+            if name == "registrations":
+                before = before.model_copy(update={"credentials": ()})
+                after = after.model_copy(update={"credentials": ()})
             if name == "front":
                 before = before.model_copy(update={"tls": None})
                 after = after.model_copy(update={"tls": None})
             if before != after:
                 refused.append(name)
+        self.credentials.reload(new.registrations.credentials)
         kept = {name: getattr(old, name) for name in refused}
+        if "registrations" in kept:
+            its = {"credentials": new.registrations.credentials}
+            kept["registrations"] = old.registrations.model_copy(update=its)
         kept["front"] = old.front.model_copy(update={"tls": new.front.tls})
         self.config = new.model_copy(update=kept)
         self.driver.wake()
@@ -278,6 +301,13 @@ class Server:
         self.supervisor.record("certificate_refused", f"{text}; the old one stays", loud=True)
 
     # ------------------------------------------------------------------ wiring
+
+    def _accounts(self, accounts: Mapping[bytes, Account]) -> None:
+        """The phones' credentials were read."""
+        changed = getattr(self.engine, "accounts_changed", None)
+        if changed is not None:
+            changed(accounts, clock.now())
+            self.driver.wake()
 
     def _trunk_resolved(self, name: str, flows: tuple[Flow, ...]) -> None:
         self.engine.trunk_resolved(name, flows, clock.now())

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sipfront.control.monitor import Monitor
     from sipfront.runtime.ports import EnginePort
     from sipfront.runtime.rescuer import Rescuer
+    from sipfront.stack.flows import Flow
 
 log = logging.getLogger("sipfront.control")
 engine_log = logging.getLogger("sipfront.engine")
@@ -62,6 +63,8 @@ class Supervisor:
         self.rescuer: Rescuer | None = None
         #: runs a hook; :meth:`hook_done` is told its end
         self.run_hook: Callable[[actions.RunHook], None] | None = None
+        #: closes a connection
+        self.hang_up: Callable[[Flow], None] | None = None
         self._lost = (False,) * len(monitor.settings.nodes)
         self._ask = ask_witness
         self._now = now
@@ -86,6 +89,11 @@ class Supervisor:
                 self.monitor.evidence(evidence.Overload(*notice))
             elif isinstance(notice, told.Rejected):
                 self._rejected(notice)
+            elif isinstance(notice, told.Reached):
+                self._reached(notice)
+            elif isinstance(notice, told.HangUp):
+                if self.hang_up is not None:
+                    self.hang_up(notice.flow)
             else:
                 self._note(notice)
         self._deadline = None
@@ -262,6 +270,16 @@ class Supervisor:
             method=notice.method,
             banned=notice.banned,
         )
+
+    def _reached(self, notice: told.Reached) -> None:
+        """How many phones the new active node can call."""
+        name = self.monitor.settings.nodes[notice.node]
+        text = (
+            f"{notice.reached} of {notice.phones} phones reachable on {name} "
+            f"after {notice.took:.1f} s"
+        )
+        fields = {"reached": notice.reached, "phones": notice.phones, "took": notice.took}
+        self.record("phones_reachable", text, node=name, **fields)
 
     def _note(self, notice: told.Note) -> None:
         event(engine_log, logging.INFO, notice.event, call_id=notice.call_id, detail=notice.detail)

@@ -39,7 +39,7 @@ class Account(NamedTuple):
         return None
 
     def answer(
-        self, challenges: Iterable[bytes], method: bytes, uri: bytes, cnonce: bytes
+        self, challenges: Iterable[bytes], method: bytes, uri: bytes, cnonce: bytes, nc: int = 1
     ) -> bytes | None:
         """A value for Authorization that answers the first challenge that can be answered, in the
         order of the server (RFC 8760 2.4)."""
@@ -55,7 +55,7 @@ class Account(NamedTuple):
                 continue
             mine = self.credentials(asked.get(b"realm", b""), kind)
             if mine is not None and mine.answers(asked):
-                return mine.header(asked, method, uri, cnonce)
+                return mine.header(asked, method, uri, cnonce, nc=nc)
         return None
 
     def proves(self, value: bytes, method: bytes) -> bool | None:

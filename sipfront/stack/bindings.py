@@ -74,7 +74,7 @@ class Binding:
         self.shown = b""
         #: further header lines of the node's answer that every answer needs (RFC 5626, 3455)
         self.also = b""
-        #: Request-URI and To URI of its REGISTER, and the user of its credentials
+        #: Request-URI and To URI (b"" when it is the AOR) of its REGISTER, its credentials' user
         self.uri = b""
         self.to = b""
         self.user = b""

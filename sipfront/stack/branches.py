@@ -44,6 +44,23 @@ TARGET_REFRESH = frozenset((b"INVITE", b"UPDATE", b"SUBSCRIBE", b"NOTIFY", b"REF
 _SIP = (b"sip", b"sips")
 
 
+def node_uri(shared: Shared, raw: bytes, node: int) -> bytes:
+    """A Request-URI as a node sees it: a host of ours becomes the node's; raises Malformed."""
+    uri = Uri.parse(raw)
+    if uri.scheme not in _SIP:
+        return raw
+    clean = uri.without(b"transport", b"maddr", PARAM) if uri.params else uri
+    host = uri.host
+    if uri.host_key in shared.own_hosts:
+        target = shared.settings.nodes[node]
+        host = b"%b:%d" % (target.host, target.port)
+    elif uri.port is not None and uri.port != 5060:
+        host = b"%b:%d" % (host, uri.port)
+    user = b"%b@" % uri.user if uri.user else b""
+    params = b";" + clean.params if clean.params else b""
+    return b"sip:%b%b%b" % (user, host, params)
+
+
 class Builder:
     """Makes the client transactions of a plan, and the octets that go back."""
 
@@ -87,7 +104,7 @@ class Builder:
         data = forward.request(
             message,
             # The URI is that node's own; a hedge takes the call to the other one.
-            uri=(plan.uri if node == plan.node else b"") or self.node_uri(message, node),
+            uri=(plan.uri if node == plan.node else b"") or node_uri(shared, message.uri, node),
             via=b"%b;branch=%b;rport" % (listener.via, branch),
             routes=plan.routes,
             contact=hide,
@@ -143,23 +160,6 @@ class Builder:
                     leg.inside_token = hide.token
                     shared.legs.refreshed(leg)
         return branch, data
-
-    def node_uri(self, message: Message, node: int) -> bytes:
-        """The Request-URI as a node sees it: a host of ours becomes the node's."""
-        shared = self._shared
-        uri = Uri.parse(message.uri)
-        if uri.scheme not in _SIP:
-            return message.uri
-        clean = uri.without(b"transport", b"maddr", PARAM) if uri.params else uri
-        host = uri.host
-        if uri.host_key in shared.own_hosts:
-            target = shared.settings.nodes[node]
-            host = b"%b:%d" % (target.host, target.port)
-        elif uri.port is not None and uri.port != 5060:
-            host = b"%b:%d" % (host, uri.port)
-        user = b"%b@" % uri.user if uri.user else b""
-        params = b";" + clean.params if clean.params else b""
-        return b"sip:%b%b%b" % (user, host, params)
 
     def _named_dialogs(self, message: Message, edits: list[Edit], *, inward: bool) -> None:
         """Dialogs that a request names (RFC 3891, 3911, 4538), as the other side calls them."""

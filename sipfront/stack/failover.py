@@ -62,6 +62,10 @@ class Failover:
                 self._proxy.refuse(server, 503, now)
                 return
             doubtful = True
+        gate = self._proxy.gate
+        if plan.registration is not None and gate is not None:
+            if not gate.admit(server, plan, node, now):
+                return
         self._proxy.into(server, plan, node, now)
         if doubtful:
             self.hedge(server, node, now)

@@ -34,8 +34,9 @@ from sipfront.stack.timers import UNTIL
 from sipfront.stack.transaction import ACCEPTED, COMPLETED, CONFIRMED, PROCEEDING, ClientTx
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+    from sipfront.stack.accounts import Account
     from sipfront.stack.dialog import Leg
     from sipfront.stack.plan import Plan
     from sipfront.stack.settings import Settings, Trunk
@@ -104,7 +105,9 @@ class Engine:
 
     def route_changed(self, route: Route, now: float) -> None:
         """Control decided something."""
+        old = self.shared.pair.route
         self._proxy.failover.route_changed(route, now)
+        self.registrations.route_changed(old, route, now)
 
     def take(self) -> list[tuple[Flow, bytes]]:
         """What is to be sent, in order."""
@@ -140,6 +143,11 @@ class Engine:
         """The configuration was read again; calls that are up do not notice."""
         self.shared.settings = replace(self.shared.settings, trunks=trunks)
         self._router.trunks_changed()
+
+    def accounts_changed(self, accounts: Mapping[bytes, Account], now: float) -> None:
+        """The phones' credentials, by address-of-record or user part, as far as they are known."""
+        self.shared.accounts.replaced(accounts)
+        self.registrations.accounts_changed(now)
 
     def busy(self) -> int:
         """Requests that are still to be answered, waited for before the front ends."""

@@ -3,7 +3,10 @@ metrics and the log.  Their count is bounded by what causes them; nobody waits f
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from sipfront.stack.flows import Flow
 
 
 class Refused(NamedTuple):
@@ -62,4 +65,21 @@ class Note(NamedTuple):
     detail: str
 
 
-Notice = Refused | Silent | Answered | Overload | Rejected | Note
+class Reached(NamedTuple):
+    """So many of the phones can be called through the node that has become the active one."""
+
+    at: float
+    node: int
+    reached: int
+    phones: int
+    took: float
+
+
+class HangUp(NamedTuple):
+    """A connection is to be closed, so that its phone registers again."""
+
+    at: float
+    flow: Flow
+
+
+Notice = Refused | Silent | Answered | Overload | Rejected | Note | Reached | HangUp

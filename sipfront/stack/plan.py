@@ -44,6 +44,7 @@ class Plan:
     """
 
     __slots__ = (
+        "admitted",
         "aor",
         "attempts",
         "correlation",
@@ -61,6 +62,7 @@ class Plan:
         "targets",
         "to_node",
         "trunk",
+        "turn",
         "uri",
     )
 
@@ -85,6 +87,9 @@ class Plan:
         self.correlation = b""
         #: what a caller that takes only one early dialog was told
         self.kept: Kept | None = None
+        #: a REGISTER whose turn it is, and how soon that comes (sipfront.stack.pace)
+        self.admitted = False
+        self.turn = 0
 
 
 def dialog_named(value: bytes) -> tuple[bytes, bytes, bytes]:

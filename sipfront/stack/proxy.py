@@ -36,6 +36,7 @@ from sipfront.stack.unacked import Unacked
 if TYPE_CHECKING:
     from sipfront.sip.message import Message
     from sipfront.stack.plan import Plan, Target
+    from sipfront.stack.registrations import Registrations
     from sipfront.stack.shared import Shared
 
 _COUNTED = (401, 403, 404, 407)
@@ -56,6 +57,8 @@ class Proxy:
         self.orphans = Orphans(shared, self)
         self.sweep = Sweep(shared, self.layer.timers, self.end)
         self.unacked = Unacked(shared, self)
+        #: lets REGISTERs to a node at the node's pace
+        self.gate: Registrations | None = None
 
     # -- starting ------------------------------------------------------------------------------
 
@@ -159,7 +162,9 @@ class Proxy:
             client.status = status
         server = client.server
         if server is None:
-            if client.probe >= 0 and status >= 200:
+            if client.task is not None:
+                client.task.answered(client, message, now)
+            elif client.probe >= 0 and status >= 200:
                 self._shared.tell(Answered(client.node, client.probe, status, client.sent_at, now))
             elif status >= 200:
                 client.final = True
@@ -285,6 +290,8 @@ class Proxy:
         self.layer.close_client(client)
         forgive(self._shared, client)
         self.aftermath.left(client, now)
+        if client.task is not None:
+            client.task.failed(now)
         if server is None or client.abandoned or server.request is None:
             return
         client.final = True
@@ -295,6 +302,8 @@ class Proxy:
         """The flow could not carry the request."""
         server = client.server
         forgive(self._shared, client)
+        if client.task is not None:
+            client.task.failed(now)
         if server is None or client.abandoned or server.request is None:
             return
         client.final = True

@@ -68,7 +68,7 @@ class Watcher(Protocol):
     def registered(self, binding: Binding, node: int, now: float) -> None:
         """A phone's REGISTER was accepted by a node."""
 
-    def unregistered(self, binding: Binding, node: int, now: float) -> None:
+    def unregistered(self, binding: Binding, now: float) -> None:
         """A binding ended at a node by its phone's wish, or was dropped there."""
 
 
@@ -189,9 +189,10 @@ class Registrar:
         binding.number = message.cseq
         binding.uri = self.same(message.uri)
         try:
-            binding.to = address.parse(message.value(TO) or b"").uri
+            uri = address.parse(message.value(TO) or b"").uri
+            binding.to = uri if uri != b"sip:" + binding.aor else b""
         except Malformed:
-            binding.to = b"sip:" + binding.aor
+            binding.to = b""
         binding.user = user_of(message.value(AUTHORIZATION) or b"")
         if len(binding.call_id) > MAX_KEPT or len(binding.params) > MAX_KEPT:
             raise Malformed("Too long", 513)
@@ -222,12 +223,16 @@ class Registrar:
             known.cseq = cseq
         return cseq
 
+    def series(self, aor: bytes) -> bytes:
+        """The series of what concerns no single binding."""
+        return self._tokens.binding(aor, b"*")
+
     def numbered(self, registration: Registration, now: float) -> None:
         """It goes to a node now: Call-ID and CSeq of our own."""
         if registration.entries:
             name = registration.entries[0].binding.name
         else:
-            name = self._tokens.binding(registration.aor, b"*")
+            name = self.series(registration.aor)
         registration.call_id = call_id(name)
         registration.cseq = self.number(name, now)
         for entry in registration.entries:
@@ -348,7 +353,7 @@ class Registrar:
         self._bindings.remove(binding)
         binding.held[self.place(node)] = 0.0
         if self.watcher is not None:
-            self.watcher.unregistered(binding, node, now)
+            self.watcher.unregistered(binding, now)
 
     def shown(self, message: Message, lines: list[bytes], edits: list[Edit]) -> None:
         """Put the phone's own Contacts in the place of the node's list."""

@@ -1,47 +1,125 @@
 """Registrations over time: what a phone's REGISTER starts, and what their two clocks end.
 
 A phone's clock is short, a node's is long.  A REGISTER that changes nothing is answered here
-(:mod:`sipfront.stack.refresh`), every other one goes to a node.  When a phone's own clock ends, the
-binding is gone for everybody: calls to it get 480.
+(:mod:`sipfront.stack.refresh`), every other one goes to a node when its turn has come
+(:mod:`sipfront.stack.pace`).  When a phone's own clock ends, the binding is gone for everybody.
+
+Where the credentials are known, the front keeps the nodes' clocks itself: it refreshes each binding
+at the active node from half-life on, keeps it at the standby too (continuity ``mirror``), removes
+it when the phone is gone, and tells everything again to a node that lost its memory
+(:mod:`sipfront.stack.mirror`).
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sipfront.sip.headers import AUTHORIZATION
+from sipfront.stack.guard import nonce_of
+from sipfront.stack.mirror import Kind, Mirror
+from sipfront.stack.pace import Queue, Turn
+from sipfront.stack.reach import Reach
 from sipfront.stack.refresh import judge
+from sipfront.stack.route import NodeState, Route
+from sipfront.stack.timers import UNTIL
+from sipfront.stack.transaction import PROCEEDING
 
 if TYPE_CHECKING:
+    from sipfront.stack.bindings import Binding
     from sipfront.stack.plan import Plan
     from sipfront.stack.proxy import Proxy
     from sipfront.stack.shared import Shared
     from sipfront.stack.transaction import ServerTx
 
 #: Between two looks at a slice of the bindings, and looks until each of them was seen once: an
-#: expired one is found within 10 s, and no look is longer than a millisecond at 100,000.
+#: expired one is found within 10 s, and no look is longer than a millisecond or two at 100,000.
 LOOK = 0.25
 LOOKS = 40
 #: Bindings of one look at least.
 SLICE = 50
+#: The same after a change of role or a loss, when every binding may need something at once.
+HURRY = 0.01
+HURRY_SLICE = 500
+#: A phone's REGISTER waits so long at most: it gives up after 32 s (timer F), and 503 with a time
+#: is better than that.
+WAIT = 24.0
+#: Between two questions whether a node still has a binding that it accepted.
+ASK = 5.0
+#: A binding that is asked for must last this long, or it may just have ended.
+ASK_LEFT = 30.0
+#: Bindings that may be asked for next.
+CANARIES = 4
+#: Our own REGISTERs that wait for a node at most; more are found by the next look.
+MAX_OWN = 5_000
+
+_OWN = (Turn.OWN_PROOF, Turn.OWN_SOON, Turn.OWN)
+_PHONES = (Turn.PROOF, Turn.CHANGED, Turn.REFRESH)
+#: Why a REGISTER that is nothing but a refresh was passed.
+_REFRESHES = frozenset(("half-life", "ends at the node", "not at the node"))
+
+
+class Patient:
+    """A phone's REGISTER that waits for its turn."""
+
+    __slots__ = ("_owner", "node", "plan", "resend_at", "server", "until")
+
+    def __init__(self, owner: Registrations, server: ServerTx, plan: Plan) -> None:
+        self._owner = owner
+        self.server = server
+        self.plan = plan
+        self.resend_at = 0.0
+        self.until = 0.0
+
+    def go(self, now: float) -> bool:
+        """Its turn has come."""
+        if self.until == 0.0 or self.server.request is None or self.server.state > PROCEEDING:
+            return False
+        self.until = 0.0
+        self.plan.admitted = True
+        return self._owner.admitted(self.server, self.plan, now)
+
+    def fired(self, now: float) -> None:
+        """It has waited too long."""
+        self._owner.too_long(self.server, now)
 
 
 class Registrations:
-    """The transaction user of REGISTER, and the sweeper of bindings."""
+    """The transaction user of REGISTER, and the keeper of bindings."""
 
     def __init__(self, shared: Shared, proxy: Proxy) -> None:
         self._shared = shared
         self._proxy = proxy
+        nodes = len(shared.settings.nodes)
+        self.queues = [Queue(shared.settings.registering.rate) for _ in range(nodes)]
+        self.mirror = Mirror(shared, proxy, self.queues)
+        self.reach = Reach(shared, self.mirror)
+        self._mirrors = shared.settings.registering.continuity in ("mirror", "auto")
         self._names: list[bytes] = []
         self._at: float | None = None
+        self._hurry = False
+        #: what was granted before this is told to the node again
+        self._since = [0.0] * nodes
+        self._canaries: list[list[Binding]] = [[] for _ in range(nodes)]
+        self._asked = [0.0] * nodes
+        self._doubted = [0.0] * nodes
+        shared.registrar.watcher = self
+        proxy.gate = self
+
+    # -- a phone speaks ------------------------------------------------------------------------
 
     def start(self, server: ServerTx, plan: Plan, now: float) -> None:
         """A REGISTER from outside: answer it, or take it to a node."""
         registration, request = plan.registration, server.request
         if registration is None or request is None:
             return
+        for entry in registration.entries:
+            entry.binding.local = plan.local
         verdict = judge(self._shared, registration, request, now)
         if verdict.status == 0:
             self._shared.count("REGISTER passed: " + verdict.why)
+            for entry in registration.entries:
+                self.mirror.forget(entry.binding.name)
+            plan.turn = Turn.REFRESH if verdict.why in _REFRESHES else Turn.CHANGED
             self._proxy.start(server, plan, now)
             return
         self._shared.count(
@@ -49,28 +127,227 @@ class Registrations:
         )
         self._proxy.refuse(server, verdict.status, now, verdict.extra)
 
+    def admit(self, server: ServerTx, plan: Plan, node: int, now: float) -> bool:
+        """Whether a REGISTER may go to a node now; if not, it waits here."""
+        if plan.admitted:
+            plan.admitted = False
+            return True
+        queue = self.queues[node]
+        if queue.free(now):
+            queue.bucket.spent(now)
+            return True
+        shared = self._shared
+        if queue.waiting(_PHONES) >= shared.settings.limits.parked:
+            self.too_long(server, now)
+            return False
+        patient = Patient(self, server, plan)
+        self._proxy.layer.timers.start(patient, UNTIL, WAIT, now)
+        request = server.request
+        proof = request.value(AUTHORIZATION) if request is not None else None
+        if proof is not None and shared.nonces.issuer(nonce_of(proof), now) is not None:
+            queue.put(patient, Turn.PROOF)
+        else:
+            queue.put(patient, Turn(plan.turn))
+        shared.count("REGISTERs that waited for their turn")
+        return False
+
+    def admitted(self, server: ServerTx, plan: Plan, now: float) -> bool:
+        """Its turn has come; False when it went nowhere."""
+        before = len(server.branches)
+        self._proxy.failover.to_pair(server, plan, now)
+        plan.admitted = False
+        return len(server.branches) > before
+
+    def too_long(self, server: ServerTx, now: float) -> None:
+        """More phones than the node is given in time."""
+        if server.request is not None and server.state <= PROCEEDING:
+            self._shared.count("REGISTERs that waited too long")
+            self._proxy.refuse(server, 503, now, self._shared.retry_after())
+
+    # -- a node spoke --------------------------------------------------------------------------
+
+    def registered(self, binding: Binding, node: int, now: float) -> None:
+        """A phone's REGISTER was accepted by a node: the others are told."""
+        self.mirror.forget(binding.name)
+        self.reach.put(node, now)
+        if self._mirrors:
+            self._keep(binding, now)
+
+    def unregistered(self, binding: Binding, now: float) -> None:
+        """A binding has ended: the nodes that still have it are told."""
+        self.mirror.forget(binding.name)
+        self._remove(binding, now)
+
+    def _remove(self, binding: Binding, now: float) -> None:
+        for node, place in self._places():
+            if binding.held[place] > now and not self._shared.pair.down(node):
+                self.mirror.want(binding, node, Kind.REMOVE, now, soon=False)
+
+    def _places(self) -> list[tuple[int, int]]:
+        """Nodes that are spoken to, and where their clock stands in a binding."""
+        route = self._shared.pair.route
+        place = self._shared.registrar.place
+        return [
+            (node, place(node))
+            for node in range(len(self.queues))
+            if node == route.active or place(node) == node
+        ]
+
     # -- time ----------------------------------------------------------------------------------
 
     def next_deadline(self) -> float | None:
-        """When the next slice is due; None without bindings."""
-        if self._at is None and len(self._shared.bindings):
+        """When :meth:`expire` has something to do; None without bindings."""
+        at = self._at
+        if at is None and len(self._shared.bindings):
             return 0.0
-        return self._at
+        for queue in self.queues:
+            turn = queue.next_deadline()
+            if turn is not None and (at is None or turn < at):
+                at = turn
+        return at
 
     def expire(self, now: float) -> None:
-        """Look at the next slice of the bindings, if it is time."""
-        if self._at is not None and now < self._at:
-            return
+        """Whose turn it is goes; the next slice of the bindings is looked at, if it is time."""
+        for queue in self.queues:
+            queue.drain(now)
+        if self._at is None or now >= self._at:
+            self._look(now)
+            for queue in self.queues:
+                queue.drain(now)
+
+    def _look(self, now: float) -> None:
         bindings = self._shared.bindings
         count = len(bindings)
-        if not count and not self._names:
+        if not count and not self._names and not self.reach.busy:
             self._at = None
             return
-        self._at = now + LOOK
+        self._at = now + (HURRY if self._hurry else LOOK)
         if not self._names:
             self._names = bindings.names()
-        for _ in range(min(max(SLICE, count // LOOKS), len(self._names))):
+        least = HURRY_SLICE if self._hurry else SLICE
+        for _ in range(min(max(least, count // LOOKS), len(self._names))):
             binding = bindings.get(self._names.pop())
-            if binding is not None and binding.expires <= now:
-                self._shared.count("bindings expired")
-                bindings.remove(binding)
+            if binding is None:
+                continue
+            if binding.expires <= now:
+                self._expired(binding, now)
+            else:
+                self._keep(binding, now)
+        if not self._names:
+            self._hurry = False
+        self._ask(now)
+        for binding, node in self._missed():
+            self._missing(binding, node, now)
+        self.reach.look(now)
+
+    def _expired(self, binding: Binding, now: float) -> None:
+        self._shared.count("bindings expired")
+        self._shared.bindings.remove(binding)
+        self.mirror.forget(binding.name)
+        self._remove(binding, now)
+
+    def _keep(self, binding: Binding, now: float) -> None:
+        """Tell the nodes that lack a binding, or will soon."""
+        shared = self._shared
+        if shared.accounts.of(binding.aor) is None:
+            return
+        active = shared.pair.route.active
+        spread = int(binding.name[1:3], 16) / 2560  # up to a tenth of the interval
+        for node, place in self._places():
+            if shared.pair.down(node) or (node != active and not self._mirrors):
+                continue
+            left = binding.held[place] - now
+            granted = binding.granted[place]
+            # From half-life on at the active node, later at the standby.
+            due = left <= 0 or left < granted * ((0.5 if node == active else 0.3) - spread)
+            due = due or (node == active and binding.held[place] - granted < self._since[node])
+            if left > ASK_LEFT and len(self._canaries[node]) < CANARIES:
+                self._canaries[node].append(binding)
+            if due and self.queues[node].waiting(_OWN) < MAX_OWN:
+                self.mirror.want(binding, node, Kind.PUT, now, soon=node == active)
+
+    # -- does a node remember? -----------------------------------------------------------------
+
+    def _ask(self, now: float) -> None:
+        """Ask each node now and then for a binding that it must have."""
+        pair = self._shared.pair
+        for node, place in self._places():
+            if now < self._asked[node] + ASK or pair.down(node) or pair.links[node].suspect:
+                continue
+            if self._doubted[node] and now > self._doubted[node] + 2 * ASK:
+                self._doubted[node] = 0.0  # it was one binding, and it is back
+            canaries = self._canaries[node]
+            while canaries:
+                binding = canaries.pop(0)
+                known = self._shared.bindings.get(binding.name) is binding
+                left = binding.held[place] - now
+                # One that was just put there proves nothing.
+                older = left + now - binding.granted[place] < (self._doubted[node] or now)
+                if known and older and binding.expires > now and left > ASK_LEFT:
+                    self._asked[node] = now
+                    self.mirror.want(binding, node, Kind.ASK, now, soon=True)
+                    break
+
+    def _missed(self) -> list[tuple[Binding, int]]:
+        missing = self.mirror.missing
+        self.mirror.missing = []
+        return missing
+
+    def _missing(self, binding: Binding, node: int, now: float) -> None:
+        """A node lacks what it accepted: told again; the second one in a row means a lost memory."""
+        place = self._shared.registrar.place(node)
+        held = binding.held[place] > 0.0
+        binding.held[place] = 0.0
+        self._keep(binding, now)
+        if not held:
+            return  # known already: another phone of the same address
+        if self._doubted[node] and now < self._doubted[node] + 2 * ASK:
+            self._doubted[node] = 0.0
+            self.lost_memory(node, now)
+            return
+        self._doubted[node] = now
+        self._asked[node] = 0.0  # ask for another one at once
+        self._canaries[node].clear()
+        self._rush(now)
+
+    def lost_memory(self, node: int, now: float) -> None:
+        """A node has forgotten everything: all of it is told again."""
+        shared = self._shared
+        shared.count("nodes that lost their memory")
+        shared.note(now, "registrations_lost", b"", shared.settings.nodes[node].name)
+        place = shared.registrar.place(node)
+        for binding in shared.bindings:
+            binding.held[place] = 0.0
+        self._canaries[node].clear()
+        self._rush(now)
+        if node == shared.pair.route.active:
+            self.reach.begin(node, now)
+
+    def _rush(self, now: float) -> None:
+        """Look at everything, at once."""
+        self._hurry = True
+        self._names = self._shared.bindings.names()
+        self._at = now
+
+    # -- roles ---------------------------------------------------------------------------------
+
+    def route_changed(self, old: Route, route: Route, now: float) -> None:
+        """The roles changed: what the new active node lacks comes first.
+
+        What it has is told to it again, so that it sends the state of the mailboxes.
+        """
+        for node, state in enumerate(route.states):
+            if old.states[node] == NodeState.DOWN != state:
+                self._asked[node] = 0.0  # it may have been started anew
+                self._rush(now)
+        active = route.active
+        if active is None or active == old.active or not len(self._shared.bindings):
+            return
+        if old.active is not None:
+            self._since[active] = now
+            self.reach.begin(active, now)
+        self._rush(now)
+
+    def accounts_changed(self, now: float) -> None:
+        """The credentials were read anew."""
+        self._rush(now)

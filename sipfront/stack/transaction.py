@@ -22,7 +22,7 @@ G) and ``UNTIL`` (B, F, H: give up; D, I, J, K, L, M: forget; C belongs to the p
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from sipfront.sip.message import Message
@@ -218,6 +218,16 @@ class ServerTx:
         self.plan: Plan | None = None
 
 
+class Task(Protocol):
+    """Whoever sends a request of the front's own and wants its answers."""
+
+    def answered(self, client: ClientTx, message: Message, now: float) -> None:
+        """An answer came."""
+
+    def failed(self, now: float) -> None:
+        """None will come."""
+
+
 class ClientTx:
     """A request that we sent, until its answers have died out.
 
@@ -248,6 +258,7 @@ class ClientTx:
         "state",
         "status",
         "table",
+        "task",
         "until",
     )
 
@@ -284,6 +295,7 @@ class ClientTx:
         self.final = False
         self.legs: list[Leg] = []  # dialogs that its answers made
         self.probe = -1  # the number of the probe that it is
+        self.task: Task | None = None  # whose request of our own it is
 
     @property
     def under_way(self) -> bool:

@@ -95,9 +95,6 @@ def test_sentences(change: dict[str, object], what: str) -> None:
 @pytest.mark.parametrize(
     ("change", "key"),
     [
-        ({"registrations": {"continuity": "mirror"}}, "registrations.continuity"),
-        ({"registrations": {"continuity": "auto"}}, "registrations.continuity"),
-        ({"registrations": {"credentials": "x"}}, "registrations.credentials"),
         ({"store": "redis://127.0.0.1"}, "store"),
         ({"hooks": {"fence": "x"}}, "hooks"),
         ({"failover": {"failback": "window"}}, "failover.failback"),
