@@ -2,6 +2,7 @@
 
 A module with a ``.pxd`` beside it is compiled by Cython.  Without Cython, without a compiler, or
 with ``SIPFRONT_PURE=1``, the same files are installed as they are: slower, otherwise equal.
+The manual page and the shell completions are made here too, of the command's own parser.
 Everything else about the project stands in pyproject.toml.
 """
 
@@ -81,4 +82,32 @@ class Build(build_ext):
         return list(super().get_outputs()) if self.extensions else []
 
 
-setup(ext_modules=extensions(), cmdclass={"build_ext": Build})
+def from_the_parser() -> list[tuple[str, list[str]]]:
+    """The manual page and the completions, made of the command's own parser (standard library)."""
+    sys.path.insert(0, str(ROOT))
+    try:
+        from sipfront.cli import completion, man
+        from sipfront.cli.main import make_parser
+        from sipfront.cli.tree import verbs
+    except ImportError as error:
+        sys.stderr.write(f"sipfront: no manual page and no completions are made: {error}\n")
+        return []
+    finally:
+        sys.path.remove(str(ROOT))
+    parser = make_parser()
+    tree = verbs(parser)
+    made = {
+        "share/man/man1/sipfront.1": man.page(parser),
+        "share/bash-completion/completions/sipfront": completion.bash(tree),
+        "share/zsh/site-functions/_sipfront": completion.zsh(tree),
+        "share/fish/vendor_completions.d/sipfront.fish": completion.fish(tree),
+    }
+    folder = Path("build") / "parser"
+    for name, text in made.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return [(str(Path(name).parent), [str(folder / name)]) for name in made]
+
+
+setup(ext_modules=extensions(), cmdclass={"build_ext": Build}, data_files=from_the_parser())

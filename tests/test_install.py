@@ -100,3 +100,7 @@ def test_from_the_clone_to_a_service(block: Block, tmp_path: Path) -> None:
             os.kill(int((root / "pid").read_text()), signal.SIGTERM)
     assert "redundant: no" in said  # there are no PBXs at these addresses
     assert "pbx-a" in said
+    shared = root / "opt/sipfront/share"
+    assert ".SH EXIT STATUS" in (shared / "man/man1/sipfront.1").read_text()
+    for name in ("bash-completion/completions/sipfront", "zsh/site-functions/_sipfront"):
+        assert (shared / name).exists(), name

@@ -9,8 +9,9 @@ import sys
 from typing import TYPE_CHECKING
 
 from sipfront import __version__
-from sipfront.cli import demo, files, remote, views
+from sipfront.cli import completion, demo, files, man, remote, views
 from sipfront.cli.errors import Failed, Usage
+from sipfront.cli.teach import teach
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -45,7 +46,7 @@ configuration (made by the front at its first start, readable by its owner only)
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; the exit code."""
-    parser = _parser()
+    parser = make_parser()
     try:
         args = parser.parse_args(argv)
     except SystemExit as exit_:  # argparse has said why
@@ -79,7 +80,8 @@ def _complain(args: argparse.Namespace, text: str) -> None:
         print(f"sipfront: {text}", file=sys.stderr)
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """All verbs; imports the standard library only."""
     parser = argparse.ArgumentParser(
         prog="sipfront",
         description=_ABOUT,
@@ -92,6 +94,10 @@ def _parser() -> argparse.ArgumentParser:
     _file_verbs(verbs)
     _remote_verbs(verbs)
     demo.add(_verb(verbs, "demo", demo.run, "kill a PBX and watch that nobody notices", demo.ABOUT))
+    tab = _verb(verbs, "completion", completion.run, "let the Tab key help", completion.ABOUT)
+    completion.add(tab, parser)
+    man.add(_verb(verbs, "man", man.run, "the manual page", man.ABOUT), parser)
+    teach(verbs.choices)
     return parser
 
 
