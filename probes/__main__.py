@@ -1,11 +1,11 @@
-"""``python -m probes``: ask one node one question.
+"""``python -m probes``: ask one node one question (``--help`` teaches).
 
-Exit codes, for cron and monitoring: 0 fine, 1 the answer was bad or there was none, 2 bad usage.
+Exit codes, for cron: 0 good, 1 the answer was bad or there was none, 2 bad usage or it could not be
+asked; with ``--plugin`` those of monitoring plug-ins.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import dataclasses
 import json
@@ -13,23 +13,30 @@ import signal
 import sys
 from typing import TYPE_CHECKING
 
-from probes.options import TIMEOUT, options
+from probes.asking import Question, ask
+from probes.result import FAILED, FINE, USAGE
 from probes.sipp import CallTiming, Result, SippError, Stats, client, server, spread
 from probes.sipp.agent import Agent, scenario_names
+from probes.usage import parser
 from sipfront.sip.errors import SipError
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
-FINE, FAILED, USAGE = 0, 1, 2
+#: What a question calls it, and what the command line does, where they differ.
+_SAME = (
+    "target", "url", "user", "local", "hear", "audio", "max_loss", "contains", "name", "days",
+    "authorities", "database_kind", "database", "role", "max_lag",
+)  # fmt: skip
 
 
 def main(words: Sequence[str] | None = None) -> int:
     """Parse the command line, ask, print, and return the exit code."""
-    chosen = _parser().parse_args(words)
+    chosen = parser().parse_args(words)
     try:
         return asyncio.run(_cancellable(chosen))
-    except (SipError, SippError, ValueError) as error:
+    except (SipError, SippError, ValueError, OSError) as error:
         print(f"probes: {error}", file=sys.stderr)
         return USAGE
     except (KeyboardInterrupt, asyncio.CancelledError):
@@ -41,50 +48,45 @@ async def _cancellable(chosen: argparse.Namespace) -> int:
     task = asyncio.current_task()
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    return int(await chosen.run(chosen))
+    return await (_sipp(chosen) if chosen.run == "sipp" else _ask(chosen))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m probes", description=__doc__.split("\n")[0])
-    kinds = parser.add_subparsers(required=True, metavar="PROBE")
-
-    ask = kinds.add_parser("options", help="one OPTIONS: does it answer, and how fast")
-    ask.add_argument("target", help="sip:host[:port][;transport=tcp]")
-    ask.add_argument("--local", metavar="HOST", help="send from this address")
-    ask.add_argument("--timeout", type=float, default=TIMEOUT, metavar="S")
-    ask.add_argument("--any", action="store_true", help="every answer is fine, not only 2xx")
-    ask.add_argument("--json", action="store_true")
-    ask.set_defaults(run=_options)
-
-    load = kinds.add_parser("sipp", help="run one of our SIPp scenarios ('sipp list' names them)")
-    load.add_argument("scenario", help=f"{', '.join(scenario_names())}, or list, or FILE.xml")
-    load.add_argument("--to", type=_address, metavar="HOST[:PORT]", help="whom to call")
-    load.add_argument("--via", type=_address, metavar="HOST[:PORT]", help="send packets there")
-    load.add_argument("--local", type=_address, metavar="HOST[:PORT]", default=("127.0.0.1", None))
-    load.add_argument("--transport", choices=("udp", "tcp"), default="udp")
-    load.add_argument("--user", default="service", help="the extension to call")
-    load.add_argument("--caller", default="sipp", help="the user in From")
-    load.add_argument("--domain", help="the host in From, To and Request-URI")
-    load.add_argument("--auth", metavar="USER:PASSWORD")
-    load.add_argument("--calls", type=int, metavar="N", help="default: 1; a server: no end")
-    load.add_argument("--rate", type=float, default=10.0, metavar="N", help="new calls a second")
-    load.add_argument("--length", type=int, default=0, metavar="MS", help="how long a call lasts")
-    load.add_argument("--ring", type=int, default=0, metavar="MS", help="from 180 to 200")
-    load.add_argument("--timeout", type=int, metavar="S", help="end the whole run then")
-    load.add_argument("--timings", action="store_true", help="when each call was set up")
-    load.add_argument("--json", action="store_true")
-    load.set_defaults(run=_sipp)
-    return parser
+def _question(chosen: argparse.Namespace) -> Question:
+    given = vars(chosen)
+    more = {name: given[name] for name in _SAME if given.get(name) is not None}
+    if file := given.get("password_file"):
+        more["password"] = (file.read_text().splitlines() or [""])[0]
+    if "address" in given:
+        host, port = given["address"]
+        if port is None and chosen.kind != "sql":
+            raise ValueError(f"{host}: the port is missing")
+        more |= {"host": host, "port": port or 0}
+    if given.get("expect"):
+        more["expect"] = tuple(given["expect"])
+    if chosen.kind == "command":
+        words = tuple(word for n, word in enumerate(chosen.words) if n or word != "--")
+        if not words:
+            raise ValueError("command: what is to be run?")
+        more["words"] = words
+    return Question(
+        kind=chosen.kind,
+        timeout=chosen.timeout,
+        verify=not given.get("insecure", False),
+        any_answer=given.get("any", False),
+        **more,
+    )
 
 
-async def _options(chosen: argparse.Namespace) -> int:
-    answer = await options(chosen.target, local=chosen.local, timeout=chosen.timeout)
-    fine = answer.alive if chosen.any else answer.ok
+async def _ask(chosen: argparse.Namespace) -> int:
+    result = await ask(_question(chosen))
     if chosen.json:
-        print(json.dumps(dataclasses.asdict(answer) | {"ok": fine}))
+        print(json.dumps(dataclasses.asdict(result) | {"word": result.word}))
+    elif chosen.plugin:
+        word = {True: "OK", False: "CRITICAL", None: "UNKNOWN"}[result.good]
+        print(f"{result.probe.upper()} {word} - {result.text} | time={result.seconds:.4f}s")
     else:
-        print(answer)
-    return FINE if fine else FAILED
+        print(result)
+    return result.exit_code(plugin=chosen.plugin)
 
 
 async def _sipp(chosen: argparse.Namespace) -> int:
@@ -137,16 +139,6 @@ def _agent(chosen: argparse.Namespace) -> Agent:
         timeout=chosen.timeout,
         timings=chosen.timings,
     )
-
-
-def _address(text: str) -> tuple[str, int | None]:
-    """``host``, ``host:port`` or ``[v6]:port``."""
-    host, colon, port = text.rpartition(":")
-    if not colon or text.endswith("]") or (text.count(":") > 1 and not text.startswith("[")):
-        return text.strip("[]"), None
-    if not port.isdigit() or not 0 < int(port) < 65_536:
-        raise argparse.ArgumentTypeError(f"{text}: the port is a number from 1 to 65535")
-    return host.strip("[]"), int(port)
 
 
 def _progress(stats: Stats) -> None:

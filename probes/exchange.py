@@ -1,13 +1,14 @@
-"""How a probe sends one request and hears its answer: a protocol, and two plain ways.
+"""How a probe sends one request and hears its answer: a protocol, and plain ways.
 
 A probe is handed an :class:`Exchange` and does not care whose it is: the front gives one that
-sends from its own inside address, the command line takes :func:`udp` or :func:`tcp`.
+sends from its own inside address, the command line takes :func:`udp`, :func:`tcp` or :func:`tls`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -73,6 +74,12 @@ class Exchange(Protocol):
         Raises a :class:`NoAnswerError`.
         """
 
+    def send(self, data: bytes) -> None:
+        """Send once (an ACK, an answer)."""
+
+    async def receive(self) -> bytes:
+        """Whatever comes next; raises a :class:`NoAnswerError` when nothing can come any more."""
+
 
 class _Datagrams(asyncio.DatagramProtocol):
     def __init__(self) -> None:
@@ -108,9 +115,18 @@ class _Udp:
                     if match(heard):
                         return Heard(heard, self._sends)
         except TimeoutError:
-            raise SilentError(f"no answer within {timeout:g} s", self._sends) from None
+            raise SilentError(f"no answer within {timeout:.3g} s", self._sends) from None
         finally:
             sender.cancel()
+
+    def send(self, data: bytes) -> None:
+        self._socket.sendto(data)
+
+    async def receive(self) -> bytes:
+        heard = await self._datagrams.heard.get()
+        if isinstance(heard, OSError):
+            raise RefusedError(f"refused: {heard.strerror}")
+        return heard
 
     async def _send(self, request: bytes) -> None:
         pause = T1
@@ -121,10 +137,11 @@ class _Udp:
             pause = min(2 * pause, T2)
 
 
-class _Tcp:
-    transport = "TCP"
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+class _Stream:
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, transport: str
+    ) -> None:
+        self.transport = transport
         self._reader = reader
         self._writer = writer
         host, port = writer.get_extra_info("sockname")[:2]
@@ -140,9 +157,18 @@ class _Tcp:
                     if match(heard):
                         return Heard(heard, 1)
         except TimeoutError:
-            raise SilentError(f"no answer within {timeout:g} s", 1) from None
+            raise SilentError(f"no answer within {timeout:.3g} s", 1) from None
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
             raise RefusedError(f"connection lost: {error}", 1) from None
+
+    def send(self, data: bytes) -> None:
+        self._writer.write(data)
+
+    async def receive(self) -> bytes:
+        try:
+            return await self._message()
+        except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
+            raise RefusedError(f"connection lost: {error}") from None
 
     async def _message(self) -> bytes:
         """One message, framed by its Content-Length (RFC 3261 18.3)."""
@@ -177,19 +203,52 @@ async def tcp(
     host: str, port: int, local: str | None = None, timeout: float = 5.0
 ) -> AsyncIterator[Exchange]:
     """A connection of our own for this one question."""
+    async with _connected("TCP", host, port, local, timeout, None) as own:
+        yield own
+
+
+@contextlib.asynccontextmanager
+async def tls(
+    host: str,
+    port: int,
+    local: str | None = None,
+    timeout: float = 5.0,
+    context: ssl.SSLContext | None = None,
+) -> AsyncIterator[Exchange]:
+    """The same over TLS; without a ``context`` the system's authorities must know the peer."""
+    made = context or ssl.create_default_context()
+    async with _connected("TLS", host, port, local, timeout, made) as own:
+        yield own
+
+
+@contextlib.asynccontextmanager
+async def _connected(
+    transport: str,
+    host: str,
+    port: int,
+    local: str | None,
+    timeout: float,
+    context: ssl.SSLContext | None,
+) -> AsyncIterator[Exchange]:
     try:
         async with asyncio.timeout(timeout):
             reader, writer = await asyncio.open_connection(
-                host, port, local_addr=(local, 0) if local else None, limit=LONGEST
+                host,
+                port,
+                local_addr=(local, 0) if local else None,
+                limit=LONGEST,
+                ssl=context,
             )
     except TimeoutError:
-        raise SilentError(f"no connection to {host} port {port} within {timeout:g} s") from None
+        raise SilentError(f"no connection to {host} port {port} within {timeout:.3g} s") from None
     except ConnectionRefusedError:
         raise RefusedError(f"refused: {host} port {port}") from None
+    except ssl.SSLError as error:
+        raise RefusedError(f"no TLS with {host} port {port}: {error.reason or error}") from None
     except OSError as error:
         raise UnreachableError(f"cannot connect to {host} port {port}: {error}") from None
     try:
-        yield _Tcp(reader, writer)
+        yield _Stream(reader, writer, transport)
     finally:
         writer.close()
         with contextlib.suppress(OSError):

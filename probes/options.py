@@ -6,18 +6,24 @@ it means is for the caller to decide.
 
 from __future__ import annotations
 
-import contextlib
 import secrets
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from probes.exchange import Exchange, NoAnswerError, tcp, udp
+from probes.exchange import Exchange, NoAnswerError
+from probes.result import Result
+from probes.target import HEADER, reach, sip_uri
 from sipfront.sip import headers
 from sipfront.sip.errors import SipError
 from sipfront.sip.message import scan
-from sipfront.sip.uri import Uri
-from sipfront.sip.uri import parse as parse_uri
 from sipfront.sip.via import Via
+
+if TYPE_CHECKING:
+    import ssl
+
+    from probes.result import Detail
+    from sipfront.sip.uri import Uri
 
 #: Seconds to wait for the answer, unless told otherwise.
 TIMEOUT = 2.0
@@ -59,28 +65,19 @@ async def options(
     exchange: Exchange | None = None,
     local: str | None = None,
     timeout: float = TIMEOUT,
+    context: ssl.SSLContext | None = None,
 ) -> Answer:
     """Ask ``target`` (``sip:host``, ``sip:user@host:port;transport=tcp``) how it is.
 
     With ``exchange`` the question goes that way; otherwise over a socket of its own, from the
     address ``local`` when that is given.  Raises SipError for a target that is no SIP URI.
     """
-    uri = parse_uri(target.encode())
-    if uri.scheme != b"sip":
-        raise SipError(f"{target}: only sip: can be probed")
+    uri = sip_uri(target)
     began = time.monotonic()
     try:
         if exchange is not None:
             return await _ask(target, uri, exchange, timeout)
-        host, port = uri.host.decode().strip("[]"), uri.port or 5060
-        transport = (uri.param(b"transport") or b"udp").lower()
-        async with contextlib.AsyncExitStack() as stack:
-            if transport == b"udp":
-                own = await stack.enter_async_context(udp(host, port, local))
-            elif transport == b"tcp":
-                own = await stack.enter_async_context(tcp(host, port, local, timeout))
-            else:
-                raise SipError(f"transport {transport.decode()} cannot be probed")
+        async with reach(uri, local, timeout, context) as own:
             return await _ask(target, uri, own, timeout)
     except NoAnswerError as error:
         return Answer(
@@ -111,6 +108,30 @@ async def _ask(target: str, uri: Uri, exchange: Exchange, timeout: float) -> Ans
     )
 
 
+#: Statuses that mean "not now": the node lives and is merely busy.
+BUSY = (480, 486, 503, 600)
+
+
+def judge(answer: Answer, *, any_answer: bool = False) -> Result:
+    """What an answer from a *health extension* means: 2xx serves, 404 has no such extension, 503
+    is busy (which says nothing), everything else is bad.  ``any_answer``: all of them prove that
+    somebody speaks SIP, and that is all that is asked."""
+    details: dict[str, Detail] = {"status": answer.status, "sends": answer.sends}
+    good: bool | None = answer.ok
+    text = f"{answer.status} {answer.reason}".strip()
+    if not answer.alive:
+        good, text = (None if answer.failure == "unreachable" else False), answer.detail
+    elif any_answer:
+        good = True
+    elif answer.status == 404:
+        text += ": there is no such extension"
+    elif answer.status in BUSY:
+        good, text = None, f"busy: {text}"
+    elif answer.status in (401, 403, 407):
+        text += ": the PBX does not know the probe"
+    return Result("options", answer.target, good, text, answer.seconds, details)
+
+
 def question(uri: Uri, transport: str, local: tuple[str, int], token: bytes) -> bytes:
     """The OPTIONS request (RFC 3261 11.1); ``token`` makes branch, tag and Call-ID unique."""
     host, port = local
@@ -127,6 +148,7 @@ def question(uri: Uri, transport: str, local: tuple[str, int], token: bytes) -> 
             b"CSeq: 1 OPTIONS\r\n",
             b"Contact: <sip:probe@%b;transport=%b>\r\n" % (here, transport.lower().encode()),
             b"Accept: application/sdp\r\n",
+            HEADER,
             b"User-Agent: sipfront-probe\r\n",
             b"Content-Length: 0\r\n\r\n",
         )

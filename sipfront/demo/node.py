@@ -18,7 +18,8 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
-from sipfront.demo import tones, wire
+from probes import tones
+from sipfront.demo import wire
 from sipfront.demo.agent import Agent
 from sipfront.demo.bridge import bridge
 from sipfront.demo.call import Incoming

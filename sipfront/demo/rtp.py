@@ -11,7 +11,7 @@ import asyncio
 import secrets
 import struct
 
-from sipfront.demo import tones
+from probes import tones
 from sipfront.runtime import clock
 from sipfront.sip import sdp
 from sipfront.sip.errors import SipError

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Self
 import aiohttp
 import yaml
 
+from probes.tones import VOICES
 from sipfront.demo.phone import DemoPhone
 from sipfront.demo.processes import START, FrontProcess, NodeProcess, ProcessError
-from sipfront.demo.tones import VOICES
 from sipfront.demo.trunk import DemoTrunk
 from sipfront.runtime import clock
 

@@ -12,7 +12,8 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sipfront.demo import tones, wire
+from probes import tones
+from sipfront.demo import wire
 from sipfront.demo.agent import Agent
 from sipfront.demo.call import Incoming
 from sipfront.demo.calling import Outgoing

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from probes.tones import VOICES
 from sipfront.demo.node import DemoNode
 from sipfront.demo.phone import DemoPhone
-from sipfront.demo.tones import VOICES
 from sipfront.sip.message import Message, scan
 from sipfront.sip.reply import reply
 from sipfront.stack.settings import Timing

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
+from probes.tones import MILLIWATT
 from sipfront.demo.node import DemoNode, main
-from sipfront.demo.tones import MILLIWATT
 from sipfront.sip.headers import FROM
 from tests.demo.conftest import FAST, USERS, World, until
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from probes.__main__ import main
+from probes.asking import KINDS
 
 pytestmark = pytest.mark.usefixtures("sipp")
 
@@ -22,15 +23,20 @@ def deaf() -> Iterator[int]:
 
 def test_a_silent_node(deaf: int, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["options", f"sip:127.8.50.1:{deaf}", "--timeout", "0.05"]) == 1
-    assert "silent: no answer within 0.05 s" in capsys.readouterr().out
+    assert "bad: no answer within 0.05 s" in capsys.readouterr().out
     assert main(["options", f"sip:127.8.50.1:{deaf}", "--timeout", "0.05", "--json"]) == 1
     said = json.loads(capsys.readouterr().out)
-    assert (said["failure"], said["ok"], said["status"]) == ("silent", False, 0)
+    assert (said["good"], said["word"], said["details"]["status"]) == (False, "bad", 0)
+    assert main(["options", f"sip:127.8.50.1:{deaf}", "--timeout", "0.05", "--plugin"]) == 2
+    assert capsys.readouterr().out.startswith("OPTIONS CRITICAL - no answer within 0.05 s | time=")
 
 
 def test_bad_usage_is_2(capsys: pytest.CaptureFixture[str]) -> None:
     for words in (
         ["options", "nonsense"],
+        ["tcp", "127.0.0.1"],
+        ["command"],
+        ["register", "sip:h", "--user", "u", "--password-file", "/no/such/file"],
         ["sipp", "nope", "--to", "127.0.0.1"],
         ["sipp", "uac"],
         ["sipp", "uas", "--to", "127.0.0.1"],
@@ -38,7 +44,13 @@ def test_bad_usage_is_2(capsys: pytest.CaptureFixture[str]) -> None:
     ):
         assert main(words) == 2, words
         assert capsys.readouterr().err.startswith("probes: "), words
-    for words in ([], ["sipp", "uac", "--to", "h:0"], ["sipp", "uac", "--to", "h:x"], ["what"]):
+    for words in (
+        [],
+        ["sipp", "uac", "--to", "h:0"],
+        ["sipp", "uac", "--to", "h:x"],
+        ["what"],
+        ["call", "sip:h", "--hear", "9"],
+    ):
         with pytest.raises(SystemExit) as ended:
             main(words)
         assert ended.value.code == 2
@@ -62,3 +74,20 @@ def test_a_failed_call_as_json(deaf: int, capsys: pytest.CaptureFixture[str]) ->
     said = json.loads(capsys.readouterr().out)
     assert (said["outcome"], said["ok"], said["set_up"]) == ("stopped", False, {})
     assert len(said["calls"]) == 1
+
+
+def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"])
+    assert ended.value.code == 0
+    said = capsys.readouterr().out
+    for kind in (*KINDS, "sipp"):
+        assert kind in said
+    assert "--plugin" in said
+
+
+def test_a_command_in_the_way_of_plugins(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["command", "--plugin", "--", "sh", "-c", "echo lines are down; exit 2"]) == 2
+    assert "COMMAND CRITICAL - lines are down" in capsys.readouterr().out
+    assert main(["command", "sh", "-c", "exit 3"]) == 2
+    assert "unknown" in capsys.readouterr().out

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from probes.exchange import Heard, Match, SilentError
-from probes.options import Answer, is_answer, options, question
+from probes.options import Answer, is_answer, judge, options, question
 from probes.sipp import server
 from sipfront.sip.errors import SipError
 from sipfront.sip.message import scan
@@ -85,3 +85,18 @@ async def test_a_real_peer(transport: str) -> None:
     assert (answer.status, answer.reason, answer.failure) == (200, "OK", "")
     refused = await options(target)
     assert refused.failure == "refused"
+
+
+@pytest.mark.parametrize(
+    ("status", "good", "text"),
+    [
+        (b"200 OK", True, "200 OK"),
+        (b"404 Not Found", False, "404 Not Found: there is no such extension"),
+        (b"503 Service Unavailable", None, "busy: 503 Service Unavailable"),
+        (b"401 Unauthorized", False, "401 Unauthorized: the PBX does not know the probe"),
+        (b"", False, "no answer within 2 s"),
+    ],
+)
+async def test_what_a_health_extension_says(status: bytes, good: bool | None, text: str) -> None:
+    result = judge(await options("sip:health@h", exchange=Scripted(status)))
+    assert (result.good, result.text) == (good, text)

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sipfront.demo import tones
+from probes import tones
 
 
 def test_the_corners_of_g711() -> None:

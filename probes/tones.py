@@ -1,7 +1,7 @@
 """PCMU (ITU-T G.711) and tones: made octet by octet, and told apart again (Goertzel).
 
-Only what a demonstration needs: a tone is a whole number of hertz, so one second of it repeats
-without a seam, and a listener knows beforehand which tones there may be.  Imports nothing.
+Only what probes and the demonstration need: a tone is a whole number of hertz, so one second of it
+repeats without a seam, and a listener knows beforehand which tones there may be.  Imports nothing.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from functools import cache
 RATE = 8000  #: samples a second
 FRAME = 160  #: octets of one packet: 20 ms
 
-#: What extension 601 plays, and what each phone and the trunk "say", in hertz: so far apart that
-#: 100 ms tell them from one another.
+#: What a test extension of a PBX plays (the demonstration's is 601), and what each simulated phone
+#: and trunk "says", in hertz: so far apart that 100 ms tell them from one another.
 MILLIWATT = 1004
 VOICES = (440, 560, 680, 800, 1200, 1450, 1700, 2000, 2300)
 #: The mean amplitude (of 32767) below which a slice is silence.
