@@ -28,6 +28,7 @@ from sipfront.stack.notices import Answered
 from sipfront.stack.orphans import Orphans
 from sipfront.stack.parting import Parting
 from sipfront.stack.refused import count_refusal
+from sipfront.stack.reinvite import Reinvites
 from sipfront.stack.route import Standing
 from sipfront.stack.timers import UNTIL
 from sipfront.stack.transaction import PROCEEDING, TERMINATED, ClientTx, ServerTx
@@ -59,12 +60,16 @@ class Proxy:
         self.unacked = Unacked(shared, self)
         #: lets REGISTERs to a node at the node's pace
         self.gate: Registrations | None = None
+        self.reinvites = Reinvites(shared, self)
 
     # -- starting ------------------------------------------------------------------------------
 
     def start(self, server: ServerTx, plan: Plan, now: float) -> None:
         """Carry out a plan."""
         server.plan = plan
+        if self.reinvites.crossing(server, plan):
+            self.refuse(server, 491, now)
+            return
         if not self.sweep.until:
             self.sweep.wake(now)
         if plan.to_node:
@@ -119,7 +124,7 @@ class Proxy:
             if self._shared.pair.route.standings[node] == Standing.STANDBY:
                 self._shared.pair.links[node].started.add(server.request.call_id)
 
-    def acknowledge(self, plan: Plan, message: Message, flow: Flow) -> None:
+    def acknowledge(self, plan: Plan, message: Message, flow: Flow, now: float) -> None:
         """An ACK for a 2xx: end to end, no transaction (RFC 3261 16.11 last paragraph, 13.2.2.4)."""
         if plan.leg is not None:
             self._shared.legs.unacked.pop(plan.leg, None)
@@ -133,6 +138,8 @@ class Proxy:
                 return
             _, data = self.builder.to_node(message, plan, node, inside, flow)
             self.layer.outbox.append((inside, data))
+            if plan.leg is not None and plan.leg.kept is not None:
+                self.reinvites.acknowledged(plan.leg, now)
             return
         target = plan.targets[0]
         _, data = self.builder.to_outside(message, plan, target, flow.node)
@@ -216,6 +223,8 @@ class Proxy:
         if leg is not None:
             if request.method == b"BYE":
                 self.end(leg)
+            elif leg.kept is not None and request.method in (b"INVITE", b"UPDATE"):
+                leg.kept.settled(message)
             elif request.method == b"NOTIFY" and leg.kind != b"INVITE":
                 state = request.value(SUBSCRIPTION_STATE) or b""
                 if state[:10].lower() == b"terminated":

@@ -38,7 +38,8 @@ class Kept:
     ``tag``: what the outside calls the node, ``own``: what the node calls itself (b"": none has
     answered yet).  ``rseq``: the highest RSeq that went outside; RAcks up to ``floor`` are for a
     node that is gone.  ``told``: the last description that went outside before the node died,
-    ``answer``: the present node's; ``stale``: the outside still holds the first one for the answer.
+    ``answer``: the present node's; ``offer``: what the caller said in its INVITE; ``stale``: the
+    outside still holds the dead node's for the answer.
     ``out_shift``, ``in_shift``: what is added to CSeqs on their way out and in.
     """
 
@@ -50,6 +51,7 @@ class Kept:
         "last",
         "moved",
         "new",
+        "offer",
         "origin",
         "out_shift",
         "own",
@@ -73,6 +75,7 @@ class Kept:
         self.new = False  #: nothing reliable came from the present node yet
         self.told = b""
         self.answer = b""
+        self.offer = b""
         self.stale = False
         self.out_shift = 0
         self.in_shift = 0
@@ -122,6 +125,11 @@ class Kept:
             self.answer = body
         elif body:
             self.told = body
+
+    def settled(self, message: Message) -> None:
+        """A 2xx of a later exchange: both sides hold each other's descriptions now."""
+        if description(message):
+            self.stale = False
 
     def _follow_on(self, body: bytes) -> None:
         """RFC 3264 section 8: what follows on ``body`` has its ``o=`` with a higher version."""
@@ -214,24 +222,35 @@ class Kept:
         if field is not None and cseq != message.cseq:
             edits.append((field[2], field[3], b"%d %b" % (cseq, message.cseq_method)))
 
-    def _origin(self, message: Message, edits: list[Edit]) -> None:
-        body = description(message) if self.origin[0] else b""
-        if not body:
-            return
+    def follow(self, body: bytes) -> bytes:
+        """A description of the node as one that follows on that of the dead one."""
+        if not self.origin[0] or not body:
+            return body
         try:
             sdp = parse(body)
         except Malformed:
-            return
+            return body
         if sdp.origin != self.last:
             self.last = sdp.origin
             self.version += 1
-        text = b"%b%d%b" % (self.origin[0], self.version, self.origin[1])
-        at = message.body_start
-        edits.append((at + sdp.origin_span[0], at + sdp.origin_span[1], text))
+        start, end = sdp.origin_span
+        return b"%b%b%d%b%b" % (
+            body[:start],
+            self.origin[0],
+            self.version,
+            self.origin[1],
+            body[end:],
+        )
+
+    def _origin(self, message: Message, edits: list[Edit]) -> None:
+        body = description(message) if self.origin[0] else b""
+        told = self.follow(body)
+        if told == body:
+            return
+        edits.append((message.body_start, message.body_end, told))
         length = message.field(CONTENT_LENGTH)
         if length is not None:
-            size = len(body) + len(text) - len(sdp.origin)
-            edits.append((length[2], length[3], b"%d" % size))
+            edits.append((length[2], length[3], b"%d" % len(told)))
 
 
 def begin(shared: Shared, server: ServerTx, plan: Plan, message: Message) -> None:
@@ -242,6 +261,7 @@ def begin(shared: Shared, server: ServerTx, plan: Plan, message: Message) -> Non
     if two_early_dialogs(shared.settings, plan.trunk, server.flow.host, request):
         return
     plan.kept = Kept(message.to_tag, message.to_tag, request.cseq)
+    plan.kept.offer = description(request)
 
 
 def adopt(shared: Shared, leg: Leg, kept: Kept, client: ClientTx) -> None:
