@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from sipfront.stack.shared import Shared
 
 
+#: Requests of a dialog that are answered here when its owner is dead; all others wait.
+ANSWERED = frozenset((b"BYE", b"INVITE", b"UPDATE", b"PRACK", b"OPTIONS"))
+
+
 class Failover:
     """Requests to the pair while the pair is in doubt."""
 
@@ -152,7 +156,10 @@ class Failover:
                     self.unpark(server)
                     self._proxy.refuse(server, 481, now)
                     continue
-                if plan.leg.lost or self._shared.pair.down(plan.leg.owner):
+                if plan.leg.lost:
+                    continue
+                if self._shared.pair.down(plan.leg.owner):
+                    self.reconsider(server, plan, now)
                     continue
                 if plan.node != plan.leg.owner:  # an early dialog that moved with its call
                     plan.node = plan.leg.owner
@@ -166,6 +173,15 @@ class Failover:
                 continue
             self.unpark(server)
             self.to_pair(server, plan, now)
+
+    def reconsider(self, server: ServerTx, plan: Plan, now: float) -> None:
+        """Something that waits may have to wait no longer: its owner was given up meanwhile."""
+        request = server.request
+        if request is None or plan.leg is None or not self._shared.pair.down(plan.leg.owner):
+            return
+        if request.method in ANSWERED:
+            self.unpark(server)
+            self._owner_dead(server, plan, now)
 
     def route_changed(self, route: Route, now: float) -> None:
         """Roles or states changed: move what is unanswered at a node that was given up."""

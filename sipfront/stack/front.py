@@ -356,7 +356,7 @@ class Engine:
         hops = message.value(MAX_FORWARDS)
         if hops is not None and int(hops) == 0:
             return
-        self._proxy.acknowledge(plan, message, flow, now)
+        self._proxy.unacked.passes(plan, message, flow, now)
 
     # -- refusing ------------------------------------------------------------------------------
 

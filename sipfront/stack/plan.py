@@ -57,6 +57,7 @@ class Plan:
         "node",
         "overflowed",
         "registration",
+        "retried",
         "routes",
         "spare",
         "targets",
@@ -84,6 +85,7 @@ class Plan:
         self.attempts = 0
         self.aor = b""
         self.overflowed = False
+        self.retried = False
         self.correlation = b""
         #: what a caller that takes only one early dialog was told
         self.kept: Kept | None = None

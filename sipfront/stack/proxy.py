@@ -14,12 +14,13 @@ from sipfront.sip.headers import (
 )
 from sipfront.sip.reply import reply
 from sipfront.stack.aftermath import Aftermath
+from sipfront.stack.again import again
 from sipfront.stack.branches import Builder
 from sipfront.stack.choice import rank
 from sipfront.stack.dialog import CONFIRMED, EARLY, ENDED, Leg
 from sipfront.stack.failover import Failover
 from sipfront.stack.farewell import Farewells
-from sipfront.stack.flows import OUTSIDE, Flow
+from sipfront.stack.flows import OUTSIDE
 from sipfront.stack.guard import by_flow
 from sipfront.stack.layer import Transactions
 from sipfront.stack.lessons import CHALLENGES, forgive, issued, node_answered
@@ -124,27 +125,6 @@ class Proxy:
             if self._shared.pair.route.standings[node] == Standing.STANDBY:
                 self._shared.pair.links[node].started.add(server.request.call_id)
 
-    def acknowledge(self, plan: Plan, message: Message, flow: Flow, now: float) -> None:
-        """An ACK for a 2xx: end to end, no transaction (RFC 3261 16.11 last paragraph, 13.2.2.4)."""
-        if plan.leg is not None:
-            self._shared.legs.unacked.pop(plan.leg, None)
-        if plan.to_node:
-            node = plan.node
-            if node is None or self._shared.pair.down(node):
-                self._shared.count("ack for a dead owner")
-                return
-            inside = self._shared.pair.flow(node, plan.local)
-            if inside is None:
-                return
-            _, data = self.builder.to_node(message, plan, node, inside, flow)
-            self.layer.outbox.append((inside, data))
-            if plan.leg is not None and plan.leg.kept is not None:
-                self.reinvites.acknowledged(plan.leg, now)
-            return
-        target = plan.targets[0]
-        _, data = self.builder.to_outside(message, plan, target, flow.node)
-        self.layer.outbox.append((target.flow, data))
-
     def refuse(
         self, server: ServerTx, status: int, now: float, extra: bytes = b"", body: bytes = b""
     ) -> None:
@@ -222,7 +202,7 @@ class Proxy:
         leg = plan.leg
         if leg is not None:
             if request.method == b"BYE":
-                self.end(leg)
+                self.end(leg, remember=True)
             elif leg.kept is not None and request.method in (b"INVITE", b"UPDATE"):
                 leg.kept.settled(message)
             elif request.method == b"NOTIFY" and leg.kind != b"INVITE":
@@ -260,6 +240,9 @@ class Proxy:
         leg = plan.leg
         if leg is not None and status not in CHALLENGES:
             if request.method == b"BYE":
+                if status == 481 and leg.state == ENDED:
+                    self.refuse(server, 200, now)  # two BYEs crossed: both have hung up
+                    return
                 self.end(leg)
             elif status == 481 and leg.kind != b"INVITE" and request.method in _SUBSCRIBED:
                 self.end(leg)  # RFC 6665 4.1.2.2, 4.2.2: the subscription is gone
@@ -317,7 +300,10 @@ class Proxy:
             return
         client.final = True
         self._shared.count("flow failed")
-        if client.node >= 0 and server.plan is not None and server.plan.leg is None:
+        if client.node >= 0 and server.plan is not None and server.plan.leg is not None:
+            again(self._shared, self, client, server, server.plan, now)
+            return
+        if client.node >= 0 and server.plan is not None:
             client.abandoned = True
             live = any(b.under_way for b in server.branches)
             if not live and not self.failover.unhold(server, server.plan, now):

@@ -16,7 +16,9 @@ from sipfront.stack.timers import RESEND
 if TYPE_CHECKING:
     from sipfront.sip.message import Message
     from sipfront.stack.dialog import Leg
+    from sipfront.stack.flows import Flow
     from sipfront.stack.pair import Link
+    from sipfront.stack.plan import Plan
     from sipfront.stack.proxy import Proxy
     from sipfront.stack.shared import Shared
     from sipfront.stack.transaction import ClientTx, ServerTx
@@ -89,6 +91,27 @@ class Unacked:
         self.timing = shared.settings.timing
         self.timers = proxy.layer.timers
         self._repeated: set[Leg] = set()
+
+    def passes(self, plan: Plan, message: Message, flow: Flow, now: float) -> None:
+        """An ACK for a 2xx: end to end, no transaction (RFC 3261 16.11 last paragraph, 13.2.2.4)."""
+        if plan.leg is not None:
+            self._shared.legs.unacked.pop(plan.leg, None)
+        if plan.to_node:
+            node = plan.node
+            if node is None or self._shared.pair.down(node):
+                self._shared.count("ack for a dead owner")
+                return
+            inside = self._shared.pair.flow(node, plan.local)
+            if inside is None:
+                return
+            _, data = self._proxy.builder.to_node(message, plan, node, inside, flow)
+            self._proxy.layer.outbox.append((inside, data))
+            if plan.leg is not None and plan.leg.kept is not None:
+                self._proxy.reinvites.acknowledged(plan.leg, now)
+            return
+        target = plan.targets[0]
+        _, data = self._proxy.builder.to_outside(message, plan, target, flow.node)
+        self._proxy.layer.outbox.append((target.flow, data))
 
     def node_down(self, link: Link, now: float) -> None:
         """A node was given up, and its calls in set-up are being moved."""

@@ -212,10 +212,19 @@ def front_section(folder: Path) -> dict[str, Any]:
 
 
 @pytest.fixture
-async def front(pair: Pair, tmp_path: Path, capture: Capture) -> AsyncIterator[Front]:
+def sections() -> dict[str, Any]:
+    """Sections of the front's configuration that a test's own file replaces."""
+    return {}
+
+
+@pytest.fixture
+async def front(
+    pair: Pair, tmp_path: Path, capture: Capture, sections: dict[str, Any]
+) -> AsyncIterator[Front]:
     """A running front before the pair; when it ends, everything it sent is searched for leaks."""
     folder = tmp_path / "front"
-    config = configuration(folder, front=front_section(folder), log={"level": "debug"})
+    changes = {"front": front_section(folder), "log": {"level": "debug"}, **sections}
+    config = configuration(folder, **changes)
     front = Front(folder, config)
     await front.start()
     try:
