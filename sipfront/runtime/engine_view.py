@@ -39,7 +39,7 @@ class EngineView:
     def gauges(self) -> dict[str, int]:
         """How much there is of everything.  A call has two dialogs, one with each party."""
         shared = self._shared
-        dialogs = sum(shared.legs.owned)
+        dialogs = sum(shared.legs.owned) + shared.legs.joined
         return {"bindings": len(shared.bindings), "calls": (dialogs + 1) // 2, "dialogs": dialogs}
 
     def bindings(self, aor: str, limit: int) -> list[dict[str, Any]]:

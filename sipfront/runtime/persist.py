@@ -183,6 +183,7 @@ class Persist:
                 bad.append(row._replace(value=None))
         self._closed.clear()
         self._join()
+        self.engine.care.resume(now)
         shared.legs.track()
         shared.bindings.track()
         shared.named.track()

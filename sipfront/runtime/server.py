@@ -110,7 +110,7 @@ class Server:
         self.view: EngineView | None = None
         if isinstance(self.engine, Engine):
             self.view = EngineView(self.engine.shared, clock.now)
-            self.supervisor.rescuer = Rescuer(self.engine)
+            self.supervisor.rescuer = Rescuer(self.engine.care)
             self.supervisor.owned = self.view.owned
         self.persist: Persist | None = None
         if isinstance(self.engine, Engine):

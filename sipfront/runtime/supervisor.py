@@ -216,7 +216,7 @@ class Supervisor:
         self.engine.route_changed(self.route, now)
         for node, lost in enumerate(roles.lost):
             if lost and not self._lost[node] and self.rescuer is not None:
-                self.rescuer.give_up(node)
+                self.rescuer.give_up(node, now)
         self._lost = roles.lost
         names = self.monitor.settings.nodes
         event(

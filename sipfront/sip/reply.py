@@ -28,6 +28,7 @@ REASONS: dict[int, bytes] = {
     408: b"Request Timeout",
     416: b"Unsupported URI Scheme",
     420: b"Bad Extension",
+    422: b"Session Interval Too Small",
     423: b"Interval Too Brief",
     430: b"Flow Failed",
     480: b"Temporarily Unavailable",

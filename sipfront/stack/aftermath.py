@@ -173,6 +173,8 @@ class Aftermath:
         the other leg as well."""
         owed = self._owed[leg.owner]
         known = leg.inside_target and leg.outside_party and leg.inside_party
+        if self._proxy.joined.told(leg):
+            return
         if leg.kind == b"INVITE" and known and len(owed) < MAX_OWED:
             owed[leg.key] = leg
 
@@ -180,7 +182,7 @@ class Aftermath:
         """A node that was given up answers again: end there what ended without it."""
         owed = self._owed[link.node]
         self._owed[link.node] = {}
-        for leg in owed.values():
+        for leg in (*owed.values(), *self._proxy.joined.untold(link.node)):
             flow = leg.inside_flow
             if flow is None:
                 continue

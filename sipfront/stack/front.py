@@ -20,6 +20,7 @@ from sipfront.sip.message import Message, scan
 from sipfront.sip.reply import reply
 from sipfront.sip.uri import Uri
 from sipfront.stack import local
+from sipfront.stack.care import Care
 from sipfront.stack.flows import STRANGER, Flow, Flows
 from sipfront.stack.matching import COOKIE, server_key, top_via, way_back
 from sipfront.stack.notices import Notice, Rejected
@@ -62,6 +63,7 @@ class Engine:
         self._proxy = Proxy(self.shared)
         self._layer = self._proxy.layer
         self.registrations = Registrations(self.shared, self._proxy)
+        self.care = Care(self.shared, self._proxy)
         self.counters = self.shared.counters
         self._probes = 0
 
@@ -125,10 +127,6 @@ class Engine:
     def legs_of(self, node: int) -> list[Leg]:
         """The dialogs that live on a node, oldest first."""
         return self.shared.legs.of(node)
-
-    def end(self, leg: Leg, now: float, reason: str) -> None:
-        """End a dialog of a node that was given up, in its name (Reason: RFC 3326)."""
-        self._proxy.aftermath.end(leg, now, reason.encode())
 
     def trunk_resolved(
         self,

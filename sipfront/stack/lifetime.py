@@ -38,7 +38,7 @@ def learn(leg: Leg, request: Message, message: Message, now: float) -> None:
         return
     session = leg.session
     if session is not None:
-        leg.until = session.refreshed + session.interval if session.interval else 0.0
+        leg.until = session.ends()
     elif request.method == b"SUBSCRIBE" and message.status >= 200:
         value = message.value(EXPIRES) or request.value(EXPIRES)
         leg.until = now + _seconds(value, SUBSCRIBED)

@@ -67,12 +67,13 @@ def speak(
     cseq: int,
     extra: bytes,
     body: bytes = b"",
+    kind: bytes = KIND,
 ) -> bytes:
-    """A request.  ``sender`` and ``to`` are From and To values with their tags; ``body`` is a
-    session description, if there is one."""
+    """A request.  ``sender`` and ``to`` are From and To values with their tags; ``kind`` is what
+    the body is, if there is one."""
     route = b"Route: %b\r\n" % routes if routes else b""
     if body:
-        extra += b"Content-Type: %b\r\n" % KIND
+        extra += b"Content-Type: %b\r\n" % kind
     return (
         b"%b %b SIP/2.0\r\nVia: %b\r\n%bMax-Forwards: 70\r\nFrom: %b\r\nTo: %b\r\nCall-ID: %b\r\n"
         b"CSeq: %d %b\r\n%bContent-Length: %d\r\n\r\n%b"

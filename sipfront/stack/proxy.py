@@ -22,6 +22,7 @@ from sipfront.stack.failover import Failover
 from sipfront.stack.farewell import Farewells
 from sipfront.stack.flows import OUTSIDE
 from sipfront.stack.guard import by_flow
+from sipfront.stack.joined import Joined
 from sipfront.stack.layer import Transactions
 from sipfront.stack.lessons import CHALLENGES, forgive, issued, node_answered
 from sipfront.stack.lifetime import Sweep
@@ -57,6 +58,7 @@ class Proxy:
         self.parting = Parting(shared, self)
         self.farewells = Farewells(shared, self)
         self.orphans = Orphans(shared, self)
+        self.joined = Joined(shared, self)
         self.sweep = Sweep(shared, self.layer.timers, self.end)
         self.unacked = Unacked(shared, self)
         #: lets REGISTERs to a node at the node's pace
@@ -73,6 +75,9 @@ class Proxy:
             return
         if not self.sweep.until:
             self.sweep.wake(now)
+        if plan.leg is not None and plan.leg.joined is not None:
+            self.joined.request(server, plan.leg, now)
+            return
         if plan.to_node:
             self.failover.to_pair(server, plan, now)
             return

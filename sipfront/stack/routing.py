@@ -290,6 +290,8 @@ class Router:
         shared = self._shared
         leg = shared.legs.find(message.call_id, message.to_tag, message.from_tag)
         if leg is not None:
+            if leg.joined is not None:  # the call goes on without it, and it is told so
+                raise Refusal(200 if message.method == b"BYE" else 481, "dialog of a kept call")
             if shared.pair.route.standings[flow.node] == Standing.FENCED:
                 raise Refusal(481, "dialog of a fenced node")
             plan.leg = leg

@@ -153,6 +153,10 @@ class Session:
             for sdp in (self.outside_sdp, self.inside_sdp)
         )
 
+    def ends(self) -> float:
+        """When it ends if nobody refreshes it; 0.0 without a session timer."""
+        return self.refreshed + self.interval if self.interval else 0.0
+
     # -- what passes ---------------------------------------------------------------------------
 
     def asked(self, message: Message, by_outside: bool, cseq: int = 0) -> bool:

@@ -96,6 +96,9 @@ class Unacked:
         """An ACK for a 2xx: end to end, no transaction (RFC 3261 16.11 last paragraph, 13.2.2.4)."""
         if plan.leg is not None:
             self._shared.legs.unacked.pop(plan.leg, None)
+            if plan.leg.joined is not None:
+                self._proxy.joined.acknowledge(plan.leg, message)
+                return
         if plan.to_node:
             node = plan.node
             if node is None or self._shared.pair.down(node):

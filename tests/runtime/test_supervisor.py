@@ -145,7 +145,7 @@ def test_what_was_lost_is_given_up_once() -> None:
             self.left = 0
             self.at: float | None = None
 
-        def give_up(self, node: int) -> None:
+        def give_up(self, node: int, now: float) -> None:
             self.given_up.append(node)
             self.left, self.at = 3, 0.0
 

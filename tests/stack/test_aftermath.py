@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sipfront.rescue.calls import Fate, given_up
+from sipfront.rescue.calls import Fate, Verdict, given_up
 from sipfront.sip import headers as h
 from sipfront.stack.route import NodeState, Standing
 from tests.stack.test_front import register
@@ -10,6 +10,12 @@ from tests.stack.world import INSIDE, NODE_A, NODE_B, World, answer, request
 
 DOWN = (NodeState.DOWN, NodeState.UP)
 FENCED = (Standing.FENCED, Standing.ACTIVE)
+
+
+def verdicts(world: World) -> list[Verdict]:
+    """What becomes of the dialogs of the first node."""
+    found = given_up(0, world.engine.care.live(), (), (NODE_A.encode(),))
+    return [verdict for verdict in found if verdict is not None]
 
 
 def test_a_caller_who_heard_it_ring_is_moved() -> None:
@@ -125,9 +131,9 @@ def test_calls_of_a_lost_node_end_with_a_bye() -> None:
     (ok,) = world.hear(invite.flow, answer(invite, 200, tag="n", contact=f"<sip:600@{NODE_A}>"))
     assert NODE_A not in ok.text
     world.route(1, DOWN, FENCED)
-    (verdict,) = given_up(world.engine.legs_of(0))
+    (verdict,) = verdicts(world)
     assert verdict.fate is Fate.END
-    world.engine.end(verdict.leg, world.now, verdict.reason)
+    world.engine.care.end(verdict.leg, world.now, verdict.reason)
     (bye,) = world.out()
     assert bye.flow is phone
     assert bye.text.startswith("BYE sip:1001@192.168.1.7:5060 SIP/2.0")
@@ -160,9 +166,9 @@ def test_a_subscription_is_renewed() -> None:
     )
     world.hear(sub.flow, answer(sub, 200, tag="n", contact=f"<sip:1002@{NODE_A}>"))
     world.route(1, DOWN, FENCED)
-    (verdict,) = given_up(world.engine.legs_of(0))
+    (verdict,) = verdicts(world)
     assert verdict.fate is Fate.RENEW
-    world.engine.end(verdict.leg, world.now, verdict.reason)
+    world.engine.care.end(verdict.leg, world.now, verdict.reason)
     (notify,) = world.out()
     assert notify.message.method == b"NOTIFY"
     assert notify.message.value(h.SUBSCRIPTION_STATE) == b"terminated;reason=deactivated"

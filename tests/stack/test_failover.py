@@ -96,7 +96,7 @@ def test_a_dialog_that_was_given_up_meanwhile() -> None:
     world.route(1, DOWN, LEFT)
     world.hear(world.phone(), inside("REFER", target))
     (leg,) = world.engine.legs_of(0)
-    world.engine.end(leg, world.now, "Q.850;cause=41")
+    world.engine.care.end(leg, world.now, "Q.850;cause=41")
     world.out()
     final = [item.message.status for item in world.wait(3.1) if item.message.status]
     assert final == [481]

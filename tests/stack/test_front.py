@@ -14,7 +14,7 @@ def register(world: World, flow, contact: str, user: str = "1001", **more):  # t
         request(
             "REGISTER",
             "sip:example.com",
-            via=f"{flow.host}:{flow.port}",
+            via=f"[{flow.host}]:{flow.port}" if ":" in flow.host else f"{flow.host}:{flow.port}",
             branch=f"r{user}{world.now}",
             sender=f"<sip:{user}@example.com>;tag=r",
             to=f"<sip:{user}@example.com>",

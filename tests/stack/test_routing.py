@@ -211,7 +211,7 @@ def test_a_notify_that_overtakes_its_200() -> None:
     assert (leg.kind, leg.event) == (b"SUBSCRIBE", b"dialog")
     assert leg.outside_party == b"<sip:1001@example.com>;tag=a"
     assert leg.inside_party == b"<sip:1002@example.com>;tag=n"
-    world.engine.end(leg, world.now, "")
+    world.engine.care.end(leg, world.now, "")
     (last,) = world.out()
     assert last.message.value(h.SUBSCRIPTION_STATE) == b"terminated;reason=deactivated"
 

@@ -226,7 +226,7 @@ class Storm:
         self.world.route(active, states, tuple(standings))  # type: ignore[arg-type]
         for leg in self.world.engine.legs_of(self.dice.randrange(2))[:2]:
             if self.dice.random() < 0.3:
-                self.world.engine.end(leg, self.world.now, "Q.850;cause=41")
+                self.world.engine.care.end(leg, self.world.now, "Q.850;cause=41")
         self.take(self.world.out())
 
     def break_something(self) -> None:

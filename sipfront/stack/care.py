@@ -1,0 +1,46 @@
+"""What can be done for the dialogs of a node that was given up: the engine's side of rescue.
+
+Which dialogs, and what, is decided in :mod:`sipfront.rescue`; the runtime hands each verdict here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sipfront.stack.dialog import Gone, Leg
+    from sipfront.stack.proxy import Proxy
+    from sipfront.stack.shared import Shared
+
+
+class Care:
+    """Shows the dialogs that there are, ends them, or goes on with them."""
+
+    def __init__(self, shared: Shared, proxy: Proxy) -> None:
+        self._shared = shared
+        self._proxy = proxy
+
+    def live(self) -> list[Leg]:
+        """All dialogs, oldest first."""
+        return list(self._shared.legs)
+
+    def just_ended(self, now: float) -> list[Gone]:
+        """The calls that ended a moment ago."""
+        legs = self._shared.legs
+        return [gone for gone in legs.recent if gone.at > now - legs.RECENT]
+
+    def hosts(self, node: int) -> tuple[bytes, ...]:
+        """The addresses by which a node is known."""
+        return self._shared.settings.nodes[node].hosts
+
+    def end(self, leg: Leg, now: float, reason: str) -> None:
+        """End a dialog in its node's name (Reason: RFC 3326)."""
+        self._proxy.aftermath.end(leg, now, reason.encode())
+
+    def resume(self, now: float) -> None:
+        """The front was restarted: calls that it keeps are kept on."""
+        self._proxy.joined.resume(now)
+
+    def keep(self, leg: Leg, other: Leg, now: float) -> None:
+        """A call goes on without its node: the front is its end of both legs from now on."""
+        self._proxy.joined.keep(leg, other, now)
