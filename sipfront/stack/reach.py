@@ -55,9 +55,10 @@ class Reach:
         place = self._shared.registrar.place(node)
         there = reached = 0
         for binding in self._shared.bindings:
-            if binding.expires > now and binding.flow.open:
+            if binding.expires > now:
                 there += 1
-                reached += self._always or binding.held[place] > now
+                held = self._always or binding.held[place] > now
+                reached += held and binding.flow.open
         return reached, there
 
     def begin(self, node: int, now: float) -> None:
