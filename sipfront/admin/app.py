@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from sipfront.admin import bindings, calls, events, health, page, pair, series, stream, trunks
+from sipfront.admin import (
+    bindings,
+    calls,
+    decisions,
+    events,
+    health,
+    page,
+    pair,
+    series,
+    stream,
+    trunks,
+)
 from sipfront.admin.guard import guard, plain_errors
 from sipfront.admin.openapi import routes_with_document
 from sipfront.admin.route import BODY_SECONDS, CONTROL, MAX_BODY, SECONDS, TOKEN, add
@@ -23,6 +34,7 @@ ROUTES = routes_with_document(
         *health.ROUTES,
         *pair.ROUTES,
         *events.ROUTES,
+        *decisions.ROUTES,
         *stream.ROUTES,
         *calls.ROUTES,
         *bindings.ROUTES,

@@ -18,9 +18,11 @@ EVENT = record(
         "text": text("What happened, in one sentence"),
         "epoch": integer("The change of role that it belongs to"),
         "node": text("The node that it is about"),
+        "rule": text("What decided, where something was decided"),
+        "took": number("Changes of role: seconds since the trouble that led to it began"),
         "evidence": array(record({"kind": text()}), "What a decision rests on"),
     },
-    optional=("id", "epoch", "node", "evidence"),
+    optional=("id", "epoch", "node", "rule", "took", "evidence"),
 )
 
 

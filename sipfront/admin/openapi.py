@@ -28,6 +28,7 @@ TAGS = {
     "health": "For load balancers, service managers and monitoring",
     "pair": "Who is active and why, and the levers",
     "events": "What happened",
+    "decisions": "Why it was decided so, why not otherwise, what if",
     "calls": "The dialogs that are up",
     "bindings": "The phones that are registered",
     "trunks": "The carriers",

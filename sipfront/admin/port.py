@@ -23,8 +23,31 @@ MODES: tuple[Mode, ...] = ("in-service", "drain", "maintenance")
 Metric = tuple[str, str, str, "Mapping[str, str]", float]
 
 
+class DecisionsPort(Protocol):
+    """What was decided, and what would be.  Shapes: :mod:`sipfront.admin.decisions`."""
+
+    def explain(self, epoch: int | None) -> dict[str, Any] | None:
+        """A change of role (None: the last one) and what it rests on; None: not known."""
+
+    def why_not(self, node: str) -> dict[str, Any]:
+        """What a node needs to become active; raises ValueError."""
+
+    def what_if(self, changes: Mapping[str, str]) -> dict[str, Any]:
+        """What would be decided with these assumptions; raises ValueError."""
+
+    def case(self, epoch: int) -> dict[str, Any] | None:
+        """A change of role with all that it came from."""
+
+    def replay(self, case: dict[str, Any]) -> dict[str, Any]:
+        """Decide a case again; raises ValueError.  May be called in a thread."""
+
+
 class ControlPort(Protocol):
     """The running front, as the operator sees it."""
+
+    @property
+    def decisions(self) -> DecisionsPort:
+        """Questions about decisions."""
 
     #: made anew at every start of the front: numbers of events begin anew with it
     instance: str

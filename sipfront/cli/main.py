@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from sipfront import __version__
-from sipfront.cli import completion, demo, files, man, remote, views
+from sipfront.cli import completion, decisions, demo, files, man, remote, views
 from sipfront.cli.errors import Failed, Usage
 from sipfront.cli.teach import teach
 
@@ -94,6 +94,8 @@ def make_parser() -> argparse.ArgumentParser:
     _file_verbs(verbs)
     _remote_verbs(verbs)
     demo.add(_verb(verbs, "demo", demo.run, "kill a PBX and watch that nobody notices", demo.ABOUT))
+    about = "decide a stored failover again"
+    decisions.add_replay(_verb(verbs, "replay", decisions.replay, about, decisions.REPLAY))
     tab = _verb(verbs, "completion", completion.run, "let the Tab key help", completion.ABOUT)
     completion.add(tab, parser)
     man.add(_verb(verbs, "man", man.run, "the manual page", man.ABOUT), parser)
@@ -234,17 +236,15 @@ def _looking_verbs(
     explain = _verb(
         verbs,
         "explain",
-        views.explain,
+        decisions.explain,
         "why the roles are as they are",
-        "Explain the last change of role, or that of an epoch: the decision in a sentence, the\n"
-        "evidence that it rests on with its times, and what holds now.",
+        decisions.EXPLAIN,
     )
-    explain.add_argument("epoch", nargs="?", type=int, help="the epoch that the change began")
-    looking = [bindings, calls, history, explain]
-    for verb in looking:
-        most = 1000 if verb in (history, explain) else 100
+    decisions.add_explain(explain)
+    for verb in (bindings, calls, history):
+        most = 1000 if verb is history else 100
         verb.add_argument("--limit", type=_limit, default=most, help=f"so many at most ({most})")
-    return looking
+    return [bindings, calls, history, explain]
 
 
 def _limit(text: str) -> int:

@@ -36,6 +36,13 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
     "explain": (
         ("sipfront explain", "why the roles are as they are"),
         ("sipfront explain 7", "why the seventh change of role was made"),
+        ("sipfront explain --why-not pbx-b", "what pbx-b needs to become active"),
+        ("sipfront explain --what-if pbx-a=down", "would the pair survive it at this moment"),
+        ("sipfront explain 7 --save failover.json", "the change with all that it came from"),
+    ),
+    "replay": (
+        ("sipfront replay failover.json", "decide it again, anywhere, and compare"),
+        ("sipfront replay failover.json --set patience=2", "what if it had waited for longer"),
     ),
     "switchover": (
         ("sipfront switchover", "the other node becomes active; calls that are up stay"),

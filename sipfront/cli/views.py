@@ -1,4 +1,4 @@
-"""The verbs that look: ``calls``, ``bindings``, ``history``, ``explain``."""
+"""The verbs that look: ``calls``, ``bindings``, ``history``."""
 
 from __future__ import annotations
 
@@ -8,14 +8,10 @@ import urllib.parse
 from typing import TYPE_CHECKING, Any
 
 from sipfront.cli.client import Client
-from sipfront.cli.errors import Failed
 from sipfront.cli.remote import FINE, plain, table
 
 if TYPE_CHECKING:
     import argparse
-
-#: Events that are changes of role, or what a role rests on.
-CHANGES = ("start", "failover", "switch-over", "drain", "fail-back")
 
 
 def bindings(args: argparse.Namespace) -> int:
@@ -40,36 +36,7 @@ def history(args: argparse.Namespace) -> int:
         print(json.dumps(events, indent=2))
     else:
         for event in events:
-            print(f"{_moment(event.get('at'))}  {plain(event.get('event')):<12} {_said(event)}")
-    return FINE
-
-
-def explain(args: argparse.Namespace) -> int:
-    """``sipfront explain [EPOCH]``: a change of role, what it rests on, and how it is now."""
-    events = [event for event in _events(args) if event.get("event") in CHANGES]
-    if args.epoch is not None:
-        events = [event for event in events if event.get("epoch") == args.epoch]
-    if not events:
-        which = f"epoch {args.epoch}" if args.epoch is not None else "a change of role"
-        raise Failed(f"nothing is known (any more) of {which}; see `sipfront history`")
-    event = events[-1]
-    status = Client(args).get("/api/v1/status")
-    if args.json:
-        print(json.dumps({"event": event, "now": status.get("decision")}, indent=2))
-        return FINE
-    print(f"epoch {plain(event.get('epoch'))}, {plain(event.get('event'))}, {_moment(event['at'])}")
-    print(_said(event))
-    evidence = [item for item in event.get("evidence", []) if isinstance(item, dict)]
-    if evidence:
-        print("\nIt rests on this, in seconds before the decision:")
-        for item in evidence:
-            rest = {key: value for key, value in item.items() if key not in ("kind", "at")}
-            told = ", ".join(f"{key} {plain(value)}" for key, value in rest.items())
-            at = item.get("at")
-            when = f"{at:9.3f}" if isinstance(at, int | float) else " " * 9
-            print(f"  {when}  {plain(item.get('kind')):<11} {told}")
-    print(f"\nNow: {plain(status.get('decision'))}")
-    print(f"Redundant: {plain(status.get('why'))}")
+            print(f"{moment(event.get('at'))}  {plain(event.get('event')):<12} {_said(event)}")
     return FINE
 
 
@@ -100,7 +67,8 @@ def _said(event: dict[str, Any]) -> str:
     return plain(event.get("text"))
 
 
-def _moment(at: Any) -> str:
+def moment(at: Any) -> str:
+    """A time of the wall clock, to the millisecond."""
     if not isinstance(at, int | float):
         return "-"
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at)) + f".{int(at % 1 * 1000):03d}"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from sipfront.control.decision import Standing, View
     from sipfront.control.evidence import OfNode
+    from sipfront.control.journal import Case
     from sipfront.control.verdict import State
 
 
@@ -82,6 +83,8 @@ class Event(NamedTuple):
     rule: str = ""
     #: changes of role: seconds since the trouble of the node that is left began, None: no trouble
     took: float | None = None
+    #: changes of role: all that it came from, for :mod:`sipfront.control.replay`
+    case: Case | None = None
 
 
 ROLE_EVENTS = frozenset({"start", "failover", "switch-over", "drain", "fail-back"})

@@ -9,14 +9,17 @@ was last heard, so that no verdict is made on news that is already in the house.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sipfront.control.actions import AskWitness, Do, Event, SendProbe
 from sipfront.control.changes import Changes
+from sipfront.control.codec import decode, encode
 from sipfront.control.decision import Action, Mode, View, Wish
 from sipfront.control.deep import Deep
 from sipfront.control.evidence import Checked, Evidence, HookDone, Traffic, Witness
+from sipfront.control.journal import Journal
 from sipfront.control.pair import ASLEEP, Pair
+from sipfront.control.picture import draw, restore
 from sipfront.control.roles import Book
 from sipfront.control.status import Status, describe
 from sipfront.control.telling import Teller
@@ -28,6 +31,11 @@ if TYPE_CHECKING:
     from sipfront.control.settings import Settings
     from sipfront.control.watch import Watch
 
+#: values of the monitor's own that a picture has
+_OWN: Final = ("_now", "_probe", "_calm", "_witness_at", "_checked_at")
+_VERBS: Final = frozenset(
+    {"heard", "evidence", "switchover", "mode", "drained", "window", "expire"}
+)
 #: witnesses are asked so often while a silence has to be understood
 WITNESS_GAP: Final = 0.2
 #: rules that only a changed view can end; all others may end by time alone
@@ -62,6 +70,7 @@ class Monitor:
         self._calm = False
         self._witness_at = NEVER
         self._checked_at = NEVER
+        self._journal = self._teller.journal = Journal(self._draw)
         self._run(now)
 
     # ------------------------------------------------------------------ what is seen
@@ -72,6 +81,7 @@ class Monitor:
         if at <= watch.last:
             return
         calm = self._calm and watch.quiet(at)
+        self._journal.heard(node, at, self._promised, calm)
         self._pair.heard(node, at)
         if not calm:
             self._advance(at)
@@ -79,6 +89,7 @@ class Monitor:
 
     def evidence(self, ev: Evidence) -> None:
         """Something was seen; it is judged at once."""
+        self._journal.note(ev.at, self._promised, "evidence", ev)
         self._advance(ev.at)
         if isinstance(ev, Witness):
             self._pair.witness(ev)
@@ -97,6 +108,7 @@ class Monitor:
 
     def switchover(self, to: int | str | None, now: float, force: bool = False) -> tuple[bool, str]:
         """Change the roles by hand, to ``to`` or to any ready node: done or not, and why."""
+        self._journal.note(now, self._promised, "switchover", to, now, force)
         self._advance(now)
         self._run(self._now)
         target = None if to is None else self.index(to)
@@ -113,6 +125,7 @@ class Monitor:
         self, node: int | str, mode: Mode | str, now: float, force: bool = False
     ) -> tuple[bool, str]:
         """Set a node's mode.  The active node is left first; ``force``: or stays active."""
+        self._journal.note(now, self._promised, "mode", node, mode, now, force)
         self._advance(now)
         self._run(self._now)
         index = self.index(node)
@@ -142,6 +155,7 @@ class Monitor:
 
     def drained(self, node: int, now: float) -> None:
         """The node owns no live dialog any more: if it was draining, it is a standby now."""
+        self._journal.note(now, self._promised, "drained", node, now)
         self._advance(now)
         if self._book.drained(node):
             name = self.settings.nodes[node]
@@ -151,6 +165,7 @@ class Monitor:
 
     def window(self, open_: bool, now: float) -> None:
         """The window for fail-back opened or closed."""
+        self._journal.note(now, self._promised, "window", open_, now)
         self._advance(now)
         self._book.window = open_
         self._run(self._now)
@@ -173,6 +188,7 @@ class Monitor:
 
     def expire(self, now: float) -> None:
         """The deadline has come, or time has just gone on."""
+        self._journal.note(now, self._promised, "expire", now)
         self._advance(now)
         now = self._now
         for watch in self._pair.watches:
@@ -227,6 +243,38 @@ class Monitor:
         """Everything, for people and for the admin side."""
         at = self._now if now is None else max(now, self._now)
         return describe(self._book, at, self._changes)
+
+    # ------------------------------------------------------------------ again
+
+    def _draw(self) -> dict[str, Any]:
+        """All that the next answer depends on, in plain values."""
+        return {
+            "monitor": {name: encode(getattr(self, name)) for name in _OWN},
+            "pair": draw(self._pair),
+            "book": draw(self._book),
+            "changes": draw(self._changes),
+            "alarm": self._teller.alarm_at,
+        }
+
+    def restore(self, picture: dict[str, Any]) -> None:
+        """Become the monitor of the picture; for replays only, which keep no journal.
+
+        Raises KeyError, TypeError, ValueError or AttributeError for a picture of something else.
+        """
+        self._journal.off = True
+        for name in _OWN:
+            setattr(self, name, decode(picture["monitor"][name]))
+        restore(self._pair, picture["pair"])
+        restore(self._book, picture["book"])
+        restore(self._changes, picture["changes"])
+        self._teller.alarm_at = picture["alarm"]
+
+    def repeat(self, verb: str, promised: float | None, arguments: tuple[Any, ...]) -> None:
+        """Carry out a verb of a journal again."""
+        if verb not in _VERBS:
+            raise ValueError(f"no such verb: {verb}")
+        self._promised = promised
+        getattr(self, verb)(*arguments)
 
     # ------------------------------------------------------------------ inside
 

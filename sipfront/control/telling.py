@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from sipfront.control.decision import View
+    from sipfront.control.journal import Journal
     from sipfront.control.pair import Pair
     from sipfront.control.roles import Book
     from sipfront.control.settings import Settings
@@ -34,7 +35,7 @@ _WITH_EVIDENCE = ROLE_EVENTS | {"down", "overloaded", "unknown", "lost", "veto",
 class Teller:
     """The news of one monitor."""
 
-    __slots__ = ("_book", "_pair", "_s", "_told", "alarm_at", "history", "out")
+    __slots__ = ("_book", "_pair", "_s", "_told", "alarm_at", "history", "journal", "out")
 
     def __init__(self, settings: Settings, pair: Pair, book: Book) -> None:
         self._s = settings
@@ -45,6 +46,8 @@ class Teller:
         self.alarm_at: float | None = None
         self.history: deque[Event] = deque(maxlen=HISTORY)
         self.out: list[Do] = []
+        #: what led to each moment, where it is kept
+        self.journal: Journal | None = None
 
     def take(self) -> list[Do]:
         """What is to be done, in order; each action is handed out once."""
@@ -69,8 +72,11 @@ class Teller:
         if view is not None and view.active is not None:
             began = self._trouble(view.active)
             took = now - began if now >= began > NEVER else None
+        case = None
+        if kind in ROLE_EVENTS and self.journal is not None and not self.journal.off:
+            case = self.journal.case(self._s)
         event = Event(
-            now, kind, self._book.epoch, sentence, evidence, name, view, rule or kind, took
+            now, kind, self._book.epoch, sentence, evidence, name, view, rule or kind, took, case
         )
         self.out.append(event)
         self.history.append(event)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sipfront import __version__
 from sipfront.runtime import clock
+from sipfront.runtime.decisions import Decisions
 from sipfront.stack.route import NodeState, Standing
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class FrontControl:
 
     def __init__(self, server: Server) -> None:
         self._server = server
+        self.decisions = Decisions(server.monitor, server.supervisor, server.chronicle)
         #: numbers of events and counters begin anew with it
         self.instance = secrets.token_hex(8)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from sipfront.control.monitor import Monitor
 from sipfront.runtime import clock, keys, plan
+from sipfront.runtime.chronicle import Chronicle
 from sipfront.runtime.connection import Connection
 from sipfront.runtime.credentials import Credentials
 from sipfront.runtime.engine_view import EngineView
@@ -107,6 +108,9 @@ class Server:
         self.monitor = self._make_monitor(config)
         self.witnesses = Witnesses(self._witnessed)
         self.supervisor = Supervisor(self.engine, self.monitor, ask_witness=self.witnesses.ask)
+        self.chronicle = Chronicle(self.store)
+        self.chronicle.restore(self._stored)
+        self.supervisor.remember(self.chronicle)
         self.view: EngineView | None = None
         if isinstance(self.engine, Engine):
             self.view = EngineView(self.engine.shared, clock.now)
@@ -182,6 +186,7 @@ class Server:
         if self.persist is None:
             return
         self._saver = asyncio.get_running_loop().call_later(BEHIND, self._save)
+        self.chronicle.turn(clock.now())
         self.persist.save()
         healthy, text = self.store.health()
         if healthy != self._store_healthy:
@@ -252,6 +257,7 @@ class Server:
             self._saver.cancel()
         if self.persist is not None:
             self.persist.save()
+        await asyncio.to_thread(self.chronicle.close)
         await asyncio.to_thread(self.store.close)
         self.witnesses.close()
         await self.trunks.close()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from sipfront.control.monitor import Monitor
+    from sipfront.runtime.chronicle import Chronicle
     from sipfront.runtime.ports import EnginePort
     from sipfront.runtime.rescuer import Rescuer
     from sipfront.stack.flows import Flow
@@ -59,6 +60,8 @@ class Supervisor:
         self.count = 0
         #: keeps roles and modes, where something keeps them
         self.on_roles: Callable[[], None] | None = None
+        #: is told every change of role with all that it came from
+        self.on_change: Callable[[actions.Event], None] | None = None
         #: ends the dialogs of nodes that are gone for good
         self.rescuer: Rescuer | None = None
         #: runs a hook; :meth:`hook_done` is told its end
@@ -72,6 +75,13 @@ class Supervisor:
         self.owned: Callable[[int], int] | None = None
         self._heard = [0.0] * len(monitor.settings.nodes)
         self._deadline: float | None = None
+
+    def remember(self, chronicle: Chronicle) -> None:
+        """Go on from the events that were kept, and have the new ones kept."""
+        self.events = chronicle.events
+        self.count = chronicle.count
+        self.listeners.append(chronicle.add)
+        self.on_change = chronicle.changed
 
     # ------------------------------------------------------------------ the driver's verbs
 
@@ -233,7 +243,15 @@ class Supervisor:
 
     def _event(self, happened: actions.Event, now: float) -> None:
         level = logging.WARNING if happened.kind in _LOUD else logging.INFO
-        fields = {"node": happened.node} if happened.node else {}
+        fields: dict[str, Any] = {"node": happened.node} if happened.node else {}
+        if happened.rule != happened.kind:
+            fields["rule"] = happened.rule
+        if happened.took is not None:
+            fields["took"] = round(happened.took, 6)
+        if happened.case is not None:
+            fields["rule"] = happened.rule
+            if self.on_change is not None:
+                self.on_change(happened)
         event(log, level, happened.kind, epoch=happened.epoch, text=happened.sentence, **fields)
         self._keep(
             {

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from types import SimpleNamespace
 from typing import Any
 
 from sipfront.admin.port import ControlPort, Metric, Mode
+from sipfront.control.actions import Event, SendProbe
+from sipfront.control.evidence import Answered, Refused
+from sipfront.control.monitor import Monitor
+from sipfront.control.settings import Settings
+from sipfront.runtime.chronicle import Chronicle
+from sipfront.runtime.decisions import Decisions
+from sipfront.runtime.supervisor import Supervisor
+from sipfront.store.memory import MemoryStore
 
 
 class Pair:
@@ -31,6 +40,7 @@ class Pair:
         self.answers: dict[str, int] = {}
         self.instance = "one"
         self.listeners: list[Callable[[dict[str, Any]], None]] = []
+        self.decisions = decided()
 
     def status(self) -> dict[str, Any]:
         nodes = [
@@ -107,6 +117,44 @@ class Pair:
 
     def metrics(self) -> Iterable[Metric]:
         return self.samples
+
+
+def decided() -> Decisions:
+    """A real failover from ``a`` to ``b``, and the questions that can be asked about it."""
+    monitor = Monitor(Settings(nodes=("a", "b")), 0.0, active=0, epoch=1)
+    chronicle = Chronicle(MemoryStore())
+    events: list[dict[str, Any]] = []
+
+    def carry_out(now: float, alive: tuple[int, ...]) -> None:
+        for do in monitor.take():
+            if isinstance(do, Event):
+                told = {"id": len(events) + 1, "at": 1e9 + do.at, "event": do.kind}
+                told |= {"text": do.sentence, "epoch": do.epoch, "rule": do.rule}
+                told["evidence"] = [
+                    {"kind": type(item).__name__.lower(), "node": item.node, "at": item.at - now}
+                    for item in do.evidence
+                ]
+                if do.took is not None:
+                    told["took"] = do.took
+                events.append(told)
+                if do.case is not None:
+                    chronicle.changed(do)
+            elif isinstance(do, SendProbe) and do.node in alive:
+                monitor.evidence(Answered(do.node, do.probe, 200, now, now + 0.001))
+
+    for n in range(4):
+        monitor.expire(0.5 * n)
+        carry_out(0.5 * n, (0, 1))
+    for n in range(4):
+        at = 1.6 + 0.01 * n
+        monitor.evidence(Refused(0, at))
+        monitor.expire(at)
+        carry_out(at, (1,))
+    carry_out(1.7, ())
+    chronicle.close()
+    supervisor = Supervisor(SimpleNamespace(heard=[]), monitor)  # type: ignore[arg-type]
+    supervisor.events.extend(events)
+    return Decisions(monitor, supervisor, chronicle)
 
 
 def _is_a_port() -> ControlPort:

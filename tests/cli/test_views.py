@@ -35,32 +35,6 @@ def test_history(front: Front, capsys: pytest.CaptureFixture[str]) -> None:
     assert "\x1b" not in out
 
 
-def test_explain(front: Front, capsys: pytest.CaptureFixture[str]) -> None:
-    front.pair.log = [
-        {"at": 1.0, "event": "start", "text": "a becomes active", "epoch": 1},
-        {"at": 2.0, "event": "down", "text": "a refused", "epoch": 1},
-        {
-            "at": 3.0,
-            "event": "failover",
-            "text": "a is left for b",
-            "epoch": 2,
-            "evidence": [{"kind": "refused", "node": 0, "at": -0.031}],
-        },
-    ]
-    assert main(["explain", *front.where]) == 0
-    out = capsys.readouterr().out
-    assert "epoch 2, failover" in out
-    assert "a is left for b" in out
-    assert "-0.031  refused" in out
-    assert "Now: " in out
-    assert main(["explain", "1", *front.where]) == 0
-    assert "a becomes active" in capsys.readouterr().out
-    assert main(["explain", "9", *front.where]) == 1
-    assert "nothing is known" in capsys.readouterr().err
-    assert main(["explain", "--json", *front.where]) == 0
-    assert json.loads(capsys.readouterr().out)["event"]["epoch"] == 2
-
-
 def test_a_limit_is_a_number(front: Front, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["calls", "--limit", "0", *front.where]) == 2
     assert "1 to 1000" in capsys.readouterr().err
