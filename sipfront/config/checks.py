@@ -8,24 +8,17 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from sipfront.config.model import Config, Trunk
+from sipfront.config.model import Config
+from sipfront.config.problem import Finding
+from sipfront.config.trunk_checks import trunk_findings
 from sipfront.config.values import WEB, Advertised, Endpoint, PeerUri, address
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from sipfront.config.problem import Location
-
-
-class Finding(NamedTuple):
-    """What a check has found, and where it belongs."""
-
-    location: Location
-    text: str
-    warning: bool = False
-    reads: tuple[Location, ...] = ()
 
 
 _ENCRYPTED = ("tls", "wss")
@@ -252,35 +245,9 @@ def _reachable(config: Config) -> Iterator[Finding]:
             yield Finding(("trunks", n, "uri"), text)
 
 
-@_reads("trunks", "nodes")
+@_reads("trunks", "nodes", "front.domains")
 def _trunks(config: Config) -> Iterator[Finding]:
-    names: dict[str, int] = {}
-    nodes = [ip for node in config.nodes if (ip := address(node.uri.host)) is not None]
-    for n, trunk in enumerate(config.trunks):
-        where: Location = ("trunks", n)
-        if trunk.name in names:
-            yield Finding((*where, "name"), f"trunks[{names[trunk.name]}] has this name too")
-        names.setdefault(trunk.name, n)
-        if trunk.uri.is_name and not trunk.sources:
-            text = f"{trunk.name} is reached by name: say in sources where its calls come from"
-            yield Finding((*where, "sources"), text)
-        for node in nodes:
-            if any(
-                node in network for network in trunk.networks if network.version == node.version
-            ):
-                yield Finding((*where, "sources"), f"covers the node {node}: nodes are not trunks")
-        yield from _overlaps(config.trunks[:n], trunk, where)
-
-
-def _overlaps(before: tuple[Trunk, ...], trunk: Trunk, where: Location) -> Iterator[Finding]:
-    for other in before:
-        for network in trunk.networks:
-            if any(network.version == its.version and network == its for its in other.networks):
-                text = f"{network} is a source of {other.name} too: calls from there count as its"
-                yield Finding((*where, "sources"), text, warning=True)
-        if trunk.uri.host == other.uri.host:
-            text = f"{trunk.uri.host} is {other.name} too: nodes must choose by X-Sipfront-Trunk"
-            yield Finding((*where, "uri"), text, warning=True)
+    yield from trunk_findings(config)
 
 
 @_reads("failover", "health.options")

@@ -7,7 +7,6 @@ Durations are seconds (``float``); lists are tuples.
 
 from __future__ import annotations
 
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -18,6 +17,7 @@ from sipfront.config.later import later
 from sipfront.config.peers import PeerRule
 from sipfront.config.registrations import Registrations
 from sipfront.config.section import Section
+from sipfront.config.trunks import Trunk
 from sipfront.config.values import (
     AddressText,
     Advertise,
@@ -28,7 +28,6 @@ from sipfront.config.values import (
     HttpUri,
     ListenUri,
     Name,
-    Network,
     NetworkValue,
     Number,
     Peer,
@@ -122,30 +121,6 @@ class Node(Section):
     hosts: tuple[HostText, ...] = Field(
         (), description="its other names and addresses, which must never be seen outside"
     )
-
-
-class Trunk(Section):
-    """A SIP peer outside that is known by configuration."""
-
-    name: Name = Field(description="how the nodes choose it (X-Sipfront-Trunk) and logs call it")
-    uri: Peer = Field(description="its SIP address; a name is looked up (SRV, A, AAAA)")
-    sources: tuple[NetworkValue, ...] = Field(
-        (), description="the networks its calls come from; default: the address in uri"
-    )
-    register_: Annotated[Literal["none"], BeforeValidator(later("trunks[].register"))] = Field(
-        "none", alias="register", description="none: the carrier knows the front by its address"
-    )
-    two_early_dialogs: bool = Field(
-        True,
-        description="false: it gets lost when a ringing call goes on under a second To-tag",
-    )
-
-    @property
-    def networks(self) -> tuple[Network, ...]:
-        """Where its requests come from: ``sources``, or the address in ``uri``."""
-        if self.sources or self.uri.is_name:
-            return self.sources
-        return (ip_network(self.uri.host),)
 
 
 class Options(Section):

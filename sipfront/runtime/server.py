@@ -17,6 +17,7 @@ from sipfront.runtime.chronicle import Chronicle
 from sipfront.runtime.connection import Connection
 from sipfront.runtime.credentials import Credentials
 from sipfront.runtime.engine_view import EngineView
+from sipfront.runtime.errors import StartupError
 from sipfront.runtime.front_control import FrontControl
 from sipfront.runtime.log import event
 from sipfront.runtime.loop import Driver
@@ -97,6 +98,7 @@ class Server:
         self.contexts = Contexts(tls_files(config))
         offset = clock.wall() - clock.now()
         settings = plan.engine_settings(config, keys.load(config.keys), offset)
+        self._trunks = settings.trunks
         self.sockets = Sockets(plan.plan(config))
         self.engine = make_engine(settings, self.sockets.flows, secrets.token_bytes)
         try:
@@ -274,13 +276,8 @@ class Server:
         if self.contexts.reload(tls_files(new), self._bad_certificate):
             self.supervisor.record("certificates", "the certificates were read again")
         refused = []
-        changed = getattr(self.engine, "trunks_changed", None)
-        if new.trunks != old.trunks:
-            if changed is None:
-                refused.append("trunks")
-            else:
-                changed(tuple(plan.engine_trunk(trunk) for trunk in new.trunks), clock.now())
-                self.trunks.set(new.trunks)
+        if not self._reload_trunks(new):
+            refused.append("trunks")
         for name in type(new).model_fields:
             if name in ("log", "trunks"):
                 continue
@@ -302,6 +299,23 @@ class Server:
         self.config = new.model_copy(update=kept)
         self.driver.wake()
         return refused
+
+    def _reload_trunks(self, new: Config) -> bool:
+        """Trunks, and the credentials that stand in files of their own; false: as they were."""
+        try:
+            trunks = tuple(plan.engine_trunk(trunk) for trunk in new.trunks)
+        except StartupError as error:
+            self.supervisor.record("trunks_refused", f"{error}; all stay as they were", loud=True)
+            return False
+        if new.trunks == self.config.trunks and trunks == self._trunks:
+            return True
+        changed = getattr(self.engine, "trunks_changed", None)
+        if changed is None:
+            return False
+        self._trunks = trunks
+        changed(trunks, clock.now())
+        self.trunks.set(new.trunks)
+        return True
 
     def _bad_certificate(self, text: str) -> None:
         self.supervisor.record("certificate_refused", f"{text}; the old one stays", loud=True)

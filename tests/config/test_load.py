@@ -98,11 +98,6 @@ def test_sentences(change: dict[str, object], what: str) -> None:
         ({"store": "redis://127.0.0.1"}, "store"),
         ({"hooks": {"fence": "x"}}, "hooks"),
         ({"failover": {"failback": "window"}}, "failover.failback"),
-        (
-            {"trunks": [{"name": "x", "uri": "sip:10.9.9.9", "register": "node"}]},
-            "trunks[0].register",
-        ),
-        ({"trunks": [{"name": "x", "uri": "sip:10.9.9.9", "match": ["a.b"]}]}, "trunks[0].match"),
     ],
 )
 def test_what_comes_later_is_refused_in_words(change: dict[str, object], key: str) -> None:
