@@ -256,6 +256,12 @@ def _times(config: Config) -> Iterator[Finding]:
     if failover.park <= failover.patience:
         text = "must be longer than patience, else no parked request lives to see the decision"
         yield Finding(("failover", "park"), text)
+    if failover.failback == "window" and failover.window is None:
+        text = 'failback: window needs to know when: {from: "02:00", to: "04:00"}'
+        yield Finding(("failover", "failback"), text)
+    if failover.failback != "window" and failover.window is not None:
+        text = f"is not used: failback is {failover.failback}"
+        yield Finding(("failover", "window"), text)
     if failover.rescue_after < failover.patience:
         yield Finding(("failover", "rescue_after"), "must not be shorter than patience")
     if options.timeout > 4 * options.interval + 2:

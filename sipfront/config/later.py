@@ -15,13 +15,11 @@ if TYPE_CHECKING:
 KEYS = {
     "probes": "nodes are asked by OPTIONS only",
     "hooks": "let your monitoring watch the events of the admin side",
-    "failover.window": "use failback: manual",
     "leases": "one front decides alone",
 }
 
 #: Values of keys that exist: key -> value -> what to do meanwhile.
 VALUES = {
-    "failover.failback": {"window": "use manual"},
     "store": {
         "redis": "use sqlite or memory",
     },

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 
+from sipfront.config.failover import Failover
 from sipfront.config.kinds import FilePath, StatePath, between, state_path
 from sipfront.config.later import later
 from sipfront.config.peers import PeerRule
@@ -144,32 +145,6 @@ class Health(Section):
     options: Options = Field(Options(), description="OPTIONS to both nodes")
     witnesses: tuple[AddressText, ...] = Field(
         (), description="hosts inside (the router): all silent with both nodes: do nothing"
-    )
-
-
-class Failover(Section):
-    """When roles change."""
-
-    failback: Annotated[Literal["manual", "never"], BeforeValidator(later("failover.failback"))] = (
-        Field(
-            "manual", description="manual: only by `sipfront switchover`; never: only by failover"
-        )
-    )
-    hold_down: Annotated[Duration, between(0, 86400)] = Field(
-        120.0, description="between two voluntary changes of role"
-    )
-    max_per_hour: int = Field(4, ge=1, le=1000, description="voluntary changes of role an hour")
-    park: Annotated[Duration, between(0.1, 30)] = Field(
-        3.0, description="requests are held so long at most while roles are being decided"
-    )
-    patience: Annotated[Duration, between(0.2, 30)] = Field(
-        0.8, description="silence of a node that is suspected before roles change"
-    )
-    rescue_after: Annotated[Duration, between(0.2, 120)] = Field(
-        5.0, description="silence of a node after which its established calls are given up"
-    )
-    hedge: bool = Field(
-        True, description="send an INVITE also to the standby when its node is silent"
     )
 
 

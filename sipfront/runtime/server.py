@@ -12,7 +12,7 @@ import secrets
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sipfront.control.monitor import Monitor
-from sipfront.runtime import clock, keys, plan
+from sipfront.runtime import clock, keys, plan, window
 from sipfront.runtime.chronicle import Chronicle
 from sipfront.runtime.connection import Connection
 from sipfront.runtime.credentials import Credentials
@@ -222,6 +222,9 @@ class Server:
         self.credentials.start()
         task = asyncio.get_running_loop().create_task(self._reconnect())
         self._tasks.add(task)
+        if self.config.failover.window is not None:
+            watching = window.watch(self.config.failover.window, self._window)
+            self._tasks.add(asyncio.get_running_loop().create_task(watching))
         self.driver.wake()
         for bound in self.sockets.bound:
             for listener in (bound.outside, bound.inside):
@@ -331,6 +334,11 @@ class Server:
 
     def _trunk_resolved(self, name: str, flows: tuple[Flow, ...]) -> None:
         self.engine.trunk_resolved(name, flows, clock.now())
+        self.driver.wake()
+
+    def _window(self, is_open: bool) -> None:
+        """The window for fail-back opened or closed."""
+        self.supervisor.window(is_open)
         self.driver.wake()
 
     def _witnessed(self, name: str, answered: bool) -> None:

@@ -97,7 +97,6 @@ def test_sentences(change: dict[str, object], what: str) -> None:
     [
         ({"store": "redis://127.0.0.1"}, "store"),
         ({"hooks": {"fence": "x"}}, "hooks"),
-        ({"failover": {"failback": "window"}}, "failover.failback"),
     ],
 )
 def test_what_comes_later_is_refused_in_words(change: dict[str, object], key: str) -> None:
