@@ -216,7 +216,7 @@ async def tls(
     context: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Exchange]:
     """The same over TLS; without a ``context`` the system's authorities must know the peer."""
-    made = context or ssl.create_default_context()
+    made = context or await asyncio.to_thread(ssl.create_default_context)
     async with _connected("TLS", host, port, local, timeout, made) as own:
         yield own
 

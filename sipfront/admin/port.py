@@ -93,9 +93,7 @@ class ControlPort(Protocol):
         """
 
     def trunks(self, limit: int) -> list[dict[str, Any]]:
-        """The first ``limit`` trunks: ``name``, ``uri``, ``ways`` (addresses), ``calls``,
-        ``register`` and ``registrations``: ``account``, ``registered``, ``expires`` (seconds),
-        ``status``, ``why``, ``nodes``."""
+        """The first ``limit`` trunks: ``name``, ``uri``, ``ways`` (addresses), ``calls``."""
 
     def setups(self, since: int) -> tuple[int, list[float]]:
         """Callers outside that have heard something so far, and how many seconds those after the

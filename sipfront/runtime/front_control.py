@@ -127,11 +127,12 @@ class FrontControl:
             "last_move": status.last_move,
             "instance": self.instance,
             "version": __version__,
-            "healthy": server.store.health()[0],
+            "healthy": server.store.health()[0] and not server.health.trouble,
             "store": server.store.health()[1],
+            "trouble": server.health.trouble,
+            "probes": server.health.outcomes(),
             "uptime": round(now - server.started, 3),
             "nodes": nodes,
-            "trunks": [trunk for trunk in self.trunks(1000) if trunk["registrations"]],
             "calls": gauges.get("calls", 0),
             "bindings": gauges.get("bindings", 0),
             "answers": server.view.answers() if server.view is not None else {},
@@ -160,6 +161,7 @@ class FrontControl:
         yield ("sipfront_redundant", text, "gauge", {}, float(status.redundant))
         text = "1 if what must outlive the front is being saved"
         yield ("sipfront_store_healthy", text, "gauge", {}, float(server.store.health()[0]))
+        yield from server.health.metrics()
         for node in status.nodes:
             text = "1 on the active node"
             yield (
@@ -199,11 +201,6 @@ class FrontControl:
                     {"node": node.name},
                     node.rtt_ms / 1000,
                 )
-        for trunk in self.trunks(1000):
-            for one in trunk["registrations"]:
-                text = "1 if this account is registered at its carrier"
-                labels = {"trunk": trunk["name"], "account": one["account"]}
-                yield ("sipfront_trunk_registered", text, "gauge", labels, float(one["registered"]))
         for name, value in sorted(self._gauges().items()):
             text = "How much there is of it now"
             yield ("sipfront_now", text, "gauge", {"what": name}, value)

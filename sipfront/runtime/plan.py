@@ -5,20 +5,17 @@ Values only: nothing is bound or asked here.  Imported by the runtime only.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from sipfront.control import settings as control
 from sipfront.runtime.addresses import bracketed, canonical, expand, family_of
 from sipfront.runtime.errors import StartupError
-from sipfront.sip.host import host_key
 from sipfront.stack import settings as stack
-from sipfront.stack.accounts import Account
 from sipfront.stack.flows import Transport
 
 if TYPE_CHECKING:
     from sipfront.config.model import Config
-    from sipfront.config.trunks import Trunk as TrunkConfig
+    from sipfront.config.model import Trunk as TrunkConfig
     from sipfront.config.values import Endpoint
     from sipfront.runtime.keys import Keys
 
@@ -160,29 +157,14 @@ def _registering(config: Config) -> stack.Registering:
 
 
 def engine_trunk(trunk: TrunkConfig) -> stack.Trunk:
-    """One trunk as the engine knows it.  Raises StartupError when its credentials cannot be read."""
-    try:
-        given = trunk.account()
-    except ValueError as error:
-        raise StartupError(f"trunk {trunk.name}: {error}") from None
-    known = stack.Trunk(
+    """One trunk as the engine knows it."""
+    return stack.Trunk(
         trunk.name,
         wire(trunk.uri.host),
         trunk.uri.effective_port,
         TRANSPORT[trunk.uri.transport],
         trunk.networks,
         trunk.two_early_dialogs,
-        tuple(host_key(wire(host)) for host in trunk.match),
-        trunk.register_,
-    )
-    if given is None:
-        return known
-    return replace(
-        known,
-        user=given.user.encode(),
-        domain=wire(given.domain or trunk.uri.host),
-        account=Account((given.login or given.user).encode(), given.password.encode()),
-        expiry=int(given.expiry),
     )
 
 
@@ -204,7 +186,35 @@ def control_settings(config: Config) -> control.Settings:
         hold_down=failover.hold_down,
         max_per_hour=failover.max_per_hour,
         drain_max=config.drain.max,
+        probes=_probes(config),
+        hooks=tuple(
+            control.Hook(name, hook.required, hook.timeout)
+            for name in control.HOOKS
+            if (hook := getattr(config.hooks, name)) is not None
+        ),
     )
+
+
+#: An outcome is too old after so many intervals: two may be late, and one may be lost.
+STALE = 4
+
+
+def _probes(config: Config) -> tuple[control.Probe, ...]:
+    """One of each name: entries of one name ask different nodes the same."""
+    named: dict[str, control.Probe] = {}
+    for probe in config.probes:
+        named.setdefault(
+            probe.called,
+            control.Probe(
+                probe.called,
+                probe.asks,
+                probe.rise,
+                probe.fall,
+                probe.required,
+                STALE * (probe.interval + probe.timeout),
+            ),
+        )
+    return tuple(named.values())
 
 
 def wire(host: str) -> bytes:

@@ -23,7 +23,7 @@ nodes:
   - {name: a, uri: "sip:10.0.0.12"}
 health: {options: {interval: 5, burst: many}}
 health:
-probes: []
+leases: []
 log:
   format: xml
 """
@@ -40,8 +40,7 @@ x.yaml:10:12: nodes[1].name: both nodes are called a
 x.yaml:11:30: health.options.interval: '5' is not a duration: write a number and ms, s, m, h or d (3s)
 x.yaml:11:40: health.options.burst: must be a whole number
 x.yaml:12:1: health: stands here twice (first in line 11)
-x.yaml:13:1: probes: this key is known, but not available in this version: nodes are asked by \
-OPTIONS only
+x.yaml:13:1: leases: this key is known, but not available in this version: one front decides alone
 x.yaml:15:11: log.format: must be 'text' or 'json'
 """
 
@@ -96,7 +95,12 @@ def test_sentences(change: dict[str, object], what: str) -> None:
     ("change", "key"),
     [
         ({"store": "redis://127.0.0.1"}, "store"),
-        ({"hooks": {"fence": "x"}}, "hooks"),
+        ({"failover": {"failback": "window"}}, "failover.failback"),
+        (
+            {"trunks": [{"name": "x", "uri": "sip:10.9.9.9", "register": "node"}]},
+            "trunks[0].register",
+        ),
+        ({"trunks": [{"name": "x", "uri": "sip:10.9.9.9", "match": ["a.b"]}]}, "trunks[0].match"),
     ],
 )
 def test_what_comes_later_is_refused_in_words(change: dict[str, object], key: str) -> None:

@@ -37,7 +37,7 @@ function figure(number, what) {
 }
 
 function front(status) {
-  const store = status.healthy === false ? el("p", { class: "small bad-text" }, status.store) : null;
+  const store = status.healthy === false ? el("p", { class: "small bad-text" }, status.trouble || status.store) : null;
   return el("div", { class: "card front" },
     el("h3", null, "Front"),
     figure(status.epoch, status.epoch === 1 ? "change of role" : "changes of role"),
