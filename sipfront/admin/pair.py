@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sipfront.admin.port import MODES, Mode
 from sipfront.admin.route import DONE, ERROR, Answer, Asked, Refused, Route, answer
 from sipfront.admin.schema import array, boolean, integer, mapping, maybe, number, record, text
+from sipfront.admin.trunks import TRUNK
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -43,13 +44,14 @@ STATUS = record(
         "version": text(),
         "uptime": number("Seconds since the start"),
         "nodes": array(NODE),
+        "trunks": array(TRUNK, "Those at which somebody registers"),
         "calls": integer("Calls that are up"),
         "bindings": integer("Phones that are registered"),
         "answers": mapping(integer(), "Calls from outside by the status of their final answer"),
         "gauges": mapping(integer(), "How much there is of everything now"),
         "counters": mapping(integer(), "What was counted since the start"),
     },
-    optional=("instance", "answers", "gauges", "counters"),
+    optional=("instance", "trunks", "answers", "gauges", "counters"),
 )
 
 

@@ -93,7 +93,9 @@ class ControlPort(Protocol):
         """
 
     def trunks(self, limit: int) -> list[dict[str, Any]]:
-        """The first ``limit`` trunks: ``name``, ``uri``, ``ways`` (addresses), ``calls``."""
+        """The first ``limit`` trunks: ``name``, ``uri``, ``ways`` (addresses), ``calls``,
+        ``register`` and ``registrations``: ``account``, ``registered``, ``expires`` (seconds),
+        ``status``, ``why``, ``nodes``."""
 
     def setups(self, since: int) -> tuple[int, list[float]]:
         """Callers outside that have heard something so far, and how many seconds those after the

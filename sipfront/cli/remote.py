@@ -70,6 +70,11 @@ def as_text(answer: dict[str, Any]) -> str:
     if nodes:
         lines += ["", *table([_COLUMNS, *(_row(node) for node in nodes)])]
         lines += [_why(node) for node in nodes if node.get("why")]
+    lines += [
+        _registration(trunk, one)
+        for trunk in held(answer, "trunks")
+        for one in held(trunk, "registrations")
+    ]
     counts = [f"{key} {plain(answer[key])}" for key in ("calls", "bindings") if key in answer]
     if "uptime" in answer:
         counts.append(f"up {_age(answer['uptime'])}")
@@ -78,6 +83,23 @@ def as_text(answer: dict[str, Any]) -> str:
     if counts:
         lines += ["", ", ".join(counts)]
     return "\n".join(lines)
+
+
+def held(answer: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    """The mappings in a list of an answer; an older front may not have it."""
+    return [item for item in answer.get(key, []) if isinstance(item, dict)]
+
+
+def _registration(trunk: dict[str, Any], one: dict[str, Any]) -> str:
+    """An account at a trunk: is the front registered there, and what is wrong."""
+    how = (
+        f"registered, {_age(one.get('expires'))} left"
+        if one.get("registered")
+        else "NOT registered"
+    )
+    if one.get("why"):
+        how += f" ({plain(one['why'])})"
+    return f"trunk {plain(trunk.get('name'))}: {plain(one.get('account'))} {how}"
 
 
 def _why(node: dict[str, Any]) -> str:

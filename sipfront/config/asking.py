@@ -1,18 +1,16 @@
-"""What ``probes`` and ``hooks`` must be together with the rest: names, files and times.
-
-Registers its checks when it is imported.
-"""
+"""What ``probes`` and ``hooks`` must be together with the rest: names, files and times; a part of
+:mod:`sipfront.config.checks`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sipfront.config.checks import unreadable
-from sipfront.config.finding import Finding, reads
+from sipfront.config.problem import Finding
 from sipfront.config.values import format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from sipfront.config.model import Config
     from sipfront.config.probes import Probe
@@ -24,8 +22,8 @@ _SAME = ("asks", "rise", "fall", "required")
 _WAITED = ("fence", "promote", "demote")
 
 
-@reads("probes", "nodes")
-def _probes(config: Config) -> Iterator[Finding]:
+def probe_findings(config: Config) -> Iterator[Finding]:
+    """Everything that is wrong or doubtful in ``probes``."""
     nodes = [node.name for node in config.nodes]
     asked: dict[str, dict[str, int]] = {}
     for n, probe in enumerate(config.probes):
@@ -65,8 +63,8 @@ def _agree(probes: tuple[Probe, ...], where: Location) -> Iterator[Finding]:
         break
 
 
-@reads("hooks", "failover")
-def _hooks(config: Config) -> Iterator[Finding]:
+def hook_findings(config: Config) -> Iterator[Finding]:
+    """Everything that is wrong in ``hooks``."""
     park = config.failover.park
     for name in ("fence", "promote", "demote", "notify"):
         hook = getattr(config.hooks, name)
@@ -86,3 +84,13 @@ def _hooks(config: Config) -> Iterator[Finding]:
     if max(fence.timeout, promote.timeout) <= park < fence.timeout + promote.timeout:
         text = f"with that of fence it is longer than failover.park ({format_duration(park)})"
         yield Finding(("hooks", "promote", "timeout"), text)
+
+
+def unreadable(path: Path) -> str | None:
+    """Why a file cannot be read, None when it can."""
+    try:
+        with path.open("rb") as file:
+            file.read(1)
+    except OSError as error:
+        return f"{path} cannot be read: {error.strerror or error}"
+    return None

@@ -7,28 +7,41 @@ so that it is not asked about values that are already known to be broken.
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from sipfront.config.finding import CHECKS, Finding
-from sipfront.config.finding import reads as _reads
+from sipfront.config.asking import hook_findings, probe_findings
+from sipfront.config.asking import unreadable as _unreadable
+from sipfront.config.model import Config
+from sipfront.config.problem import Finding
+from sipfront.config.trunk_checks import trunk_findings
 from sipfront.config.values import WEB, Advertised, Endpoint, PeerUri, address
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-    from sipfront.config.model import Config, Trunk
     from sipfront.config.problem import Location
 
 
 _ENCRYPTED = ("tls", "wss")
 
+Check = Callable[[Config], Iterator[Finding]]
+_CHECKS: list[tuple[tuple[Location, ...], Check]] = []
+
+
+def _reads(*paths: str) -> Callable[[Check], Check]:
+    def register(check: Check) -> Check:
+        _CHECKS.append((tuple(tuple(path.split(".")) for path in paths), check))
+        return check
+
+    return register
+
 
 def checks(config: Config) -> Iterator[Finding]:
     """Everything that is wrong or doubtful in ``config`` as a whole."""
-    for paths, check in CHECKS:
+    for reads, check in _CHECKS:
         for finding in check(config):
-            yield finding._replace(reads=paths)
+            yield finding._replace(reads=reads)
 
 
 @_reads("front.listen")
@@ -140,14 +153,14 @@ def _certificates(config: Config) -> Iterator[Finding]:
             yield Finding((*where, name), f"is missing: {needed[0]} needs one")
         elif path is None and (tls.certificate or tls.key):
             yield Finding((*where, name), "is missing: a certificate and its key belong together")
-    broken = False
+    unreadable = False
     named = {"certificate": tls.certificate, "key": tls.key, "authorities": tls.authorities}
     for name, path in named.items():
-        why = path and unreadable(path)
+        why = path and _unreadable(path)
         if why:
-            broken = True
+            unreadable = True
             yield Finding((*where, name), why)
-    if broken:
+    if unreadable:
         return
     if tls.certificate and tls.key:
         try:
@@ -166,16 +179,6 @@ def _certificates(config: Config) -> Iterator[Finding]:
 
 def _no_password() -> str:
     raise ValueError("the key has a password: the front cannot ask for it")
-
-
-def unreadable(path: Path) -> str | None:
-    """Why a file cannot be read, None when it can."""
-    try:
-        with path.open("rb") as file:
-            file.read(1)
-    except OSError as error:
-        return f"{path} cannot be read: {error.strerror or error}"
-    return None
 
 
 def _tls_reason(error: Exception, certificate: Path, key: Path) -> str:
@@ -235,35 +238,19 @@ def _reachable(config: Config) -> Iterator[Finding]:
             yield Finding(("trunks", n, "uri"), text)
 
 
-@_reads("trunks", "nodes")
+@_reads("trunks", "nodes", "front.domains")
 def _trunks(config: Config) -> Iterator[Finding]:
-    names: dict[str, int] = {}
-    nodes = [ip for node in config.nodes if (ip := address(node.uri.host)) is not None]
-    for n, trunk in enumerate(config.trunks):
-        where: Location = ("trunks", n)
-        if trunk.name in names:
-            yield Finding((*where, "name"), f"trunks[{names[trunk.name]}] has this name too")
-        names.setdefault(trunk.name, n)
-        if trunk.uri.is_name and not trunk.sources:
-            text = f"{trunk.name} is reached by name: say in sources where its calls come from"
-            yield Finding((*where, "sources"), text)
-        for node in nodes:
-            if any(
-                node in network for network in trunk.networks if network.version == node.version
-            ):
-                yield Finding((*where, "sources"), f"covers the node {node}: nodes are not trunks")
-        yield from _overlaps(config.trunks[:n], trunk, where)
+    yield from trunk_findings(config)
 
 
-def _overlaps(before: tuple[Trunk, ...], trunk: Trunk, where: Location) -> Iterator[Finding]:
-    for other in before:
-        for network in trunk.networks:
-            if any(network.version == its.version and network == its for its in other.networks):
-                text = f"{network} is a source of {other.name} too: calls from there count as its"
-                yield Finding((*where, "sources"), text, warning=True)
-        if trunk.uri.host == other.uri.host:
-            text = f"{trunk.uri.host} is {other.name} too: nodes must choose by X-Sipfront-Trunk"
-            yield Finding((*where, "uri"), text, warning=True)
+@_reads("probes", "nodes")
+def _probes(config: Config) -> Iterator[Finding]:
+    yield from probe_findings(config)
+
+
+@_reads("hooks", "failover")
+def _hooks(config: Config) -> Iterator[Finding]:
+    yield from hook_findings(config)
 
 
 @_reads("failover", "health.options")
@@ -272,6 +259,12 @@ def _times(config: Config) -> Iterator[Finding]:
     if failover.park <= failover.patience:
         text = "must be longer than patience, else no parked request lives to see the decision"
         yield Finding(("failover", "park"), text)
+    if failover.failback == "window" and failover.window is None:
+        text = 'failback: window needs to know when: {from: "02:00", to: "04:00"}'
+        yield Finding(("failover", "failback"), text)
+    if failover.failback != "window" and failover.window is not None:
+        text = f"is not used: failback is {failover.failback}"
+        yield Finding(("failover", "window"), text)
     if failover.rescue_after < failover.patience:
         yield Finding(("failover", "rescue_after"), "must not be shorter than patience")
     if options.timeout > 4 * options.interval + 2:

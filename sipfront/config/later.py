@@ -13,19 +13,11 @@ if TYPE_CHECKING:
 
 #: Keys, with ``[]`` for any element of a list: what to do meanwhile.
 KEYS = {
-    "failover.window": "use failback: manual",
-    "trunks[].credentials": "the carrier must know the front by its address",
-    "trunks[].match": "nodes name the trunk by the host in its uri, or by X-Sipfront-Trunk",
     "leases": "one front decides alone",
 }
 
 #: Values of keys that exist: key -> value -> what to do meanwhile.
 VALUES = {
-    "failover.failback": {"window": "use manual"},
-    "trunks[].register": {
-        "node": "the carrier must know the front by its address (register: none)",
-        "front": "the carrier must know the front by its address (register: none)",
-    },
     "store": {
         "redis": "use sqlite or memory",
     },

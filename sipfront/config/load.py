@@ -8,22 +8,20 @@ from __future__ import annotations
 import difflib
 import os
 import re
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
-from sipfront.config import asking as asking  # registers its checks
 from sipfront.config import later
 from sipfront.config.checks import checks
 from sipfront.config.model import Config
-from sipfront.config.problem import ConfigError, Location, Problem, dotted
+from sipfront.config.problem import ConfigError, Finding, Location, Problem, dotted
 from sipfront.config.tree import Tree, read
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
-
-    from sipfront.config.finding import Finding
 
 
 def state_folder() -> Path:
@@ -48,7 +46,11 @@ def load(path: str | Path) -> tuple[Config, tuple[Problem, ...]]:
     except OSError as error:
         why = f"cannot be read: {error.strerror or error}"
         raise ConfigError((Problem(str(path), 1, 1, "", why),)) from None
-    return parse(text, str(path), path.resolve().parent)
+    config, problems = parse(text, str(path), path.resolve().parent)
+    if any(trunk.credentials for trunk in config.trunks) and path.stat().st_mode & stat.S_IROTH:
+        why = "holds a password and can be read by others: chmod o-r, or use credentials_file"
+        problems = (Problem(str(path), 1, 1, "trunks", why, warning=True), *problems)
+    return config, problems
 
 
 def parse(

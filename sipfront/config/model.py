@@ -7,12 +7,12 @@ Durations are seconds (``float``); lists are tuples.
 
 from __future__ import annotations
 
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 
+from sipfront.config.failover import Failover
 from sipfront.config.hooks import Hooks
 from sipfront.config.kinds import FilePath, StatePath, between, state_path
 from sipfront.config.later import later
@@ -20,6 +20,7 @@ from sipfront.config.peers import PeerRule
 from sipfront.config.probes import Probe
 from sipfront.config.registrations import Registrations
 from sipfront.config.section import Section
+from sipfront.config.trunks import Trunk
 from sipfront.config.values import (
     AddressText,
     Advertise,
@@ -30,7 +31,6 @@ from sipfront.config.values import (
     HttpUri,
     ListenUri,
     Name,
-    Network,
     NetworkValue,
     Number,
     Peer,
@@ -126,30 +126,6 @@ class Node(Section):
     )
 
 
-class Trunk(Section):
-    """A SIP peer outside that is known by configuration."""
-
-    name: Name = Field(description="how the nodes choose it (X-Sipfront-Trunk) and logs call it")
-    uri: Peer = Field(description="its SIP address; a name is looked up (SRV, A, AAAA)")
-    sources: tuple[NetworkValue, ...] = Field(
-        (), description="the networks its calls come from; default: the address in uri"
-    )
-    register_: Annotated[Literal["none"], BeforeValidator(later("trunks[].register"))] = Field(
-        "none", alias="register", description="none: the carrier knows the front by its address"
-    )
-    two_early_dialogs: bool = Field(
-        True,
-        description="false: it gets lost when a ringing call goes on under a second To-tag",
-    )
-
-    @property
-    def networks(self) -> tuple[Network, ...]:
-        """Where its requests come from: ``sources``, or the address in ``uri``."""
-        if self.sources or self.uri.is_name:
-            return self.sources
-        return (ip_network(self.uri.host),)
-
-
 class Options(Section):
     """OPTIONS to both nodes."""
 
@@ -171,32 +147,6 @@ class Health(Section):
     options: Options = Field(Options(), description="OPTIONS to both nodes")
     witnesses: tuple[AddressText, ...] = Field(
         (), description="hosts inside (the router): all silent with both nodes: do nothing"
-    )
-
-
-class Failover(Section):
-    """When roles change."""
-
-    failback: Annotated[Literal["manual", "never"], BeforeValidator(later("failover.failback"))] = (
-        Field(
-            "manual", description="manual: only by `sipfront switchover`; never: only by failover"
-        )
-    )
-    hold_down: Annotated[Duration, between(0, 86400)] = Field(
-        120.0, description="between two voluntary changes of role"
-    )
-    max_per_hour: int = Field(4, ge=1, le=1000, description="voluntary changes of role an hour")
-    park: Annotated[Duration, between(0.1, 30)] = Field(
-        3.0, description="requests are held so long at most while roles are being decided"
-    )
-    patience: Annotated[Duration, between(0.2, 30)] = Field(
-        0.8, description="silence of a node that is suspected before roles change"
-    )
-    rescue_after: Annotated[Duration, between(0.2, 120)] = Field(
-        5.0, description="silence of a node after which its established calls are given up"
-    )
-    hedge: bool = Field(
-        True, description="send an INVITE also to the standby when its node is silent"
     )
 
 

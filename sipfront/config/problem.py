@@ -21,6 +21,15 @@ def dotted(location: Location) -> str:
     return text
 
 
+class Finding(NamedTuple):
+    """What a check has found, and where it belongs."""
+
+    location: Location
+    text: str
+    warning: bool = False
+    reads: tuple[Location, ...] = ()
+
+
 class Problem(NamedTuple):
     """One error or warning.  ``line`` and ``column`` count from 1."""
 

@@ -55,6 +55,8 @@ class Agent(asyncio.DatagramProtocol):
         self.dialogs: dict[tuple[bytes, bytes], InDialog] = {}
         self.counters: dict[str, int] = {}
         self.delay = 0.0  # seconds by which everything that comes is delayed
+        #: told of every message that is sent (True) or read (False)
+        self.watch: Callable[[bool, bytes], None] | None = None
         self._flows = Flows([self.listener])
         self._layer = Transactions(self.timing, self)
         self._clients: dict[bytes, OnAnswer] = {}
@@ -213,6 +215,8 @@ class Agent(asyncio.DatagramProtocol):
         outbox, self._layer.outbox = self._layer.outbox, []
         if self._transport is not None:
             for flow, data in outbox:
+                if self.watch is not None:
+                    self.watch(True, data)
                 self._transport.sendto(data, (flow.host, flow.port))
         self._arm()
 
@@ -254,6 +258,8 @@ class Agent(asyncio.DatagramProtocol):
     def _received(self, data: bytes, addr: tuple[str, int]) -> None:
         if self._transport is None:
             return
+        if self.watch is not None:
+            self.watch(False, data)
         try:
             message = scan(data)
         except Malformed as error:

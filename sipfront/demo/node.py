@@ -24,6 +24,7 @@ from sipfront.demo.agent import Agent
 from sipfront.demo.bridge import bridge
 from sipfront.demo.call import Incoming
 from sipfront.demo.calling import Outgoing
+from sipfront.demo.ladder import labelled
 from sipfront.demo.registrar import Denied, Doorman, Registrar
 from sipfront.demo.rtp import Audio, Metronome
 from sipfront.runtime import clock
@@ -276,6 +277,12 @@ async def _serve(node: DemoNode) -> int:
     loop = asyncio.get_running_loop()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     _say({"ready": node.name})
+
+    def watch(sent: bool, data: bytes) -> None:
+        if (found := labelled(data)) is not None:
+            _say({"call": found[0], "at": clock.wall(), "sent": sent, "label": found[1]})
+
+    node.agent.watch = watch
     while line := await reader.readline():
         verb, _, rest = line.decode("utf-8", "replace").strip().partition(" ")
         if verb == "slow":

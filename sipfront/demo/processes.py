@@ -10,11 +10,14 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
+from sipfront.demo.ladder import Seen
 from sipfront.runtime import clock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    from sipfront.demo.ladder import Watcher
 
 #: Seconds for a process of ours to start, on a machine that is busy with everything else.
 START = 20.0
@@ -40,6 +43,8 @@ class NodeProcess:
         self.stats: dict[str, Any] = {}
         self.frozen = False
         self.delay = 0.0
+        #: remembers what it says of calls
+        self.watcher: Watcher | None = None
         self._arguments = list(arguments)
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
@@ -117,7 +122,11 @@ class NodeProcess:
 
     async def _read(self) -> None:
         while line := await self._line():
-            self.stats = line
+            if "call" not in line:
+                self.stats = line
+            elif self.watcher is not None:
+                seen = Seen(line["at"], self.name, line["sent"], line["label"])
+                self.watcher.note(line["call"], seen)
 
 
 class FrontProcess:

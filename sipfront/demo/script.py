@@ -38,6 +38,8 @@ FRONT_BACK = 2.0
 PHONE_T1 = 0.5
 #: Broken promises of one act that are spelt out.
 SHOWN = 6
+#: Lines of a call's diagram.
+DRAWN = 14
 #: The faults, in the order in which they are played.
 FAULTS = ("kill", "freeze", "switchover", "front")
 #: Events that are part of the story.
@@ -71,6 +73,7 @@ class Act:
     broken: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     excused: list[Experience] = field(default_factory=list)  #: failed, but never promised
+    diagram: list[str] = field(default_factory=list)  #: of the call that took longest
 
     def note(self, at: float, text: str) -> None:
         """Something happened at a moment of the wall clock."""
@@ -92,6 +95,9 @@ class Act:
         yield from (f"  BROKEN: {text}" for text in self.broken[:SHOWN])
         if len(self.broken) > SHOWN:
             yield f"  BROKEN: and {len(self.broken) - SHOWN} more"
+        if self.diagram:
+            yield "  the call that took longest to set up, in milliseconds:"
+            yield from (f"  {line}" for line in self.diagram)
 
 
 class Script:
@@ -269,6 +275,9 @@ class Script:
             act.broken.append("no call was made")
         act.broken += [f"not set up: {_told(call)}" for call in failed]
         act.broken += [f"nothing heard: {_told(call)}" for call in deaf]
+        slowest = max(new, key=lambda call: call.setup or 0.0, default=None)
+        if slowest is not None:
+            act.diagram = self.stage.diagram(slowest, act.timeline, DRAWN)
         if act.longest > act.allowed:
             act.broken.append(
                 f"a call took {1000 * act.longest:.0f} ms longer than usual, "

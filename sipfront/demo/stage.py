@@ -14,13 +14,16 @@ import aiohttp
 import yaml
 
 from probes.tones import VOICES
+from sipfront.demo.ladder import Seen, Watcher, draw, labelled
 from sipfront.demo.phone import DemoPhone
 from sipfront.demo.processes import START, FrontProcess, NodeProcess, ProcessError
 from sipfront.demo.trunk import DemoTrunk
 from sipfront.runtime import clock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+
+    from sipfront.demo.station import Experience
 
 DOMAIN = "demo.example"
 PHONES = 6
@@ -77,6 +80,26 @@ class Stage:
         ]
         self.trunk = DemoTrunk(self.front_at, bind=(f"{self.network}.201", SIP))
         self._session: aiohttp.ClientSession | None = None
+        #: what everybody saw of the newest calls
+        self.watcher = Watcher()
+        for node in self.nodes.values():
+            node.watcher = self.watcher
+        for station in (*self.phones, self.trunk):
+            station.agent.watch = self._watch(station.name)
+
+    def _watch(self, party: str) -> Callable[[bool, bytes], None]:
+        def seen(sent: bool, data: bytes) -> None:
+            if (found := labelled(data)) is not None:
+                self.watcher.note(found[0], Seen(clock.wall(), party, sent, found[1]))
+
+        return seen
+
+    def diagram(
+        self, call: Experience, notes: Iterable[tuple[float, str]] = (), limit: int = 40
+    ) -> list[str]:
+        """One call as lines of text."""
+        messages = self.watcher.of(call.call_id)
+        return draw(messages, call.caller, list(self.nodes), notes, limit)
 
     def _configure(self) -> Path:
         host = f"{self.network}.10"

@@ -50,6 +50,7 @@ class Experience:
     gap: float = 0.0  #: the silence at the end, while the call was still up
     dropped: bool = False  #: it ended before the user hung up
     why: str = ""
+    call_id: str = ""
 
     @property
     def failed(self) -> bool:
@@ -138,6 +139,7 @@ class Station:
         audio = await self._audio()
         try:
             leg = self._dial(number, audio, headers)
+            noticed.call_id = leg.call_id.decode()
             await self._talk(leg, audio, noticed, hold, listen)
         finally:
             self._close(audio)

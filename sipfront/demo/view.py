@@ -34,24 +34,33 @@ if TYPE_CHECKING:
 
     from sipfront.demo.processes import NodeProcess
     from sipfront.demo.stage import Stage
+    from sipfront.demo.station import Experience
 
 #: Seconds between two pictures.
 PICTURE = 0.25
 #: Seconds of calls that the figures are about.
 RECENT = 10.0
-#: Lines of the timeline, and calls in the row of bars.
-LINES, BARS = 14, 60
+#: Lines of the timeline and of a call's diagram at most, and calls in the row of bars.
+LINES, DIAGRAM, BARS = 16, 14, 60
+#: Lines that everything else takes, on a large terminal and on a small one (fewer lines or columns
+#: than these); what a panel needs to be worth it.
+OTHERS, OTHERS_SMALL, LEAST = 20, 16, 6
+SMALL = (36, 100)
+#: From this width on the two stand side by side.
+WIDE = 170
+#: A call is interesting when setting it up took so many times as long as usual, and at least so long.
+SLOWER, NOTICED = 3.0, 0.03
 #: How late the slow node is, in seconds.
 SLOW = 0.3
 _BARS = " ▁▂▃▄▅▆▇█"
 _KEYS = (
-    ("k", "kill -9"),
+    ("k", "kill"),
     ("f", "freeze"),
     ("t", "thaw"),
-    ("s", "slow / normal"),
+    ("s", "slow"),
     ("r", "revive"),
     ("o", "switch over"),
-    ("x", "kill the front"),
+    ("x", "kill front"),
     ("q", "quit"),
 )
 _STYLES = {"UP": "green", "SUSPECT": "yellow", "OVERLOADED": "yellow", "DOWN": "bold red"}
@@ -176,31 +185,80 @@ class View:
 
     def picture(self) -> RenderableType:
         """Everything that is known now."""
-        keys = Text("  ".join(f"[{key}] {what}" for key, what in _KEYS), style="bold")
-        return Group(self._head(), self._nodes(), self._calls(), self._timeline(), keys)
+        keys = Text(no_wrap=True, overflow="ellipsis")
+        for key, what in _KEYS:
+            keys.append(key, style="bold reverse")
+            keys.append(f" {what}" + ("" if key == _KEYS[-1][0] else "  "))
+        return Group(self._head(), self._nodes(), self._calls(), *self._below(), keys)
+
+    def _below(self) -> list[RenderableType]:
+        """The timeline and a call's diagram, as far as there is room: the keys stay in sight."""
+        room = max(LEAST, self.console.height - (OTHERS_SMALL if self._small else OTHERS))
+        if self.console.width >= WIDE:
+            both = Table.grid(expand=True)
+            both.add_column(ratio=1)
+            both.add_column(ratio=1)
+            height = min(room, LINES + 2)
+            both.add_row(self._timeline(height), self._diagram(height))
+            return [both]
+        if room < 2 * LEAST + 4:
+            return [self._timeline(min(room, LINES + 2))]
+        below = min(DIAGRAM + 2, room // 2)
+        return [self._timeline(min(room - below, LINES + 2)), self._diagram(below)]
+
+    @property
+    def _small(self) -> bool:
+        """Is every line needed?"""
+        return self.console.height < SMALL[0] or self.console.width < SMALL[1]
+
+    def _diagram(self, height: int) -> RenderableType:
+        """The newest call that was worth a look, message by message."""
+        call = self._interesting()
+        if call is None:
+            return Panel("", title="a call", title_align="left", height=height)
+        notes = [(at, line) for at, _, line in self._story()]
+        lines = self.stage.diagram(call, notes, height - 3)
+        took = "not set up" if call.setup is None else f"{1000 * call.setup:.0f} ms to set up"
+        ended = f", {call.why}" if call.dropped or call.failed else ""
+        title = f"a call: {call.caller} to {call.number}, {took}{ended}"
+        text = Text("\n".join(lines), no_wrap=True, overflow="ellipsis")
+        return Panel(text, title=title, title_align="left", height=height)
+
+    def _interesting(self) -> Experience | None:
+        """The newest call that failed, was cut off or took long; else the newest."""
+        usual = statistics.median(
+            [call.setup for call in self.load.calls[-200:] if call.setup is not None] or [0.0]
+        )
+        slow = max(NOTICED, SLOWER * usual)
+        for call in reversed(self.load.calls[-200:]):
+            if call.failed or call.dropped or (call.setup or 0.0) > slow:
+                return call
+        return self.load.calls[-1] if self.load.calls else None
 
     def _head(self) -> RenderableType:
         if not self.status:
             return Panel(Text("the front does not answer", style="bold red"), title="sipfront")
         redundant = bool(self.status.get("redundant"))
-        text = Text()
+        text = Text(no_wrap=self._small, overflow="ellipsis")
         text.append(f"{self.status.get('active')} is active", style="bold")
         text.append(f", epoch {self.status.get('epoch')}   ")
         text.append("redundant: ")
         text.append(str(self.status.get("why")), style="green" if redundant else "bold red")
         text.append(f"\n{self.status.get('last_move') or self.status.get('decision')}", style="dim")
         where = f"{self.stage.front_at[0]}:{self.stage.front_at[1]}"
-        return Panel(text, title=f"sipfront at {where}", title_align="left")
+        title = f"sipfront at {where}  ·  dashboard {self.stage.admin}"
+        return Panel(text, title=title, title_align="left")
 
     def _nodes(self) -> RenderableType:
-        table = Table(box=box.SIMPLE_HEAD, expand=True)
-        for column in ("node", "role", "state", "may start", "process", "heard", "why"):
+        table = Table(box=box.SIMPLE_HEAD, expand=True, padding=(0, 1), pad_edge=False)
+        columns = ["node", "role", "state", "may start", "process", "heard", "why"]
+        for column in columns[:-1] if self._small else columns:
             table.add_column(column, ratio=3 if column == "why" else None, no_wrap=column != "why")
         for node in self.status.get("nodes", ()):
             process = self.stage.nodes[str(node["name"])]
             heard = node.get("heard")
             state = str(node.get("state"))
-            table.add_row(
+            cells: list[RenderableType] = [
                 process.name,
                 Text(str(node.get("role")), style="bold" if node.get("role") == "active" else ""),
                 Text(state, style=_STYLES.get(state, "")),
@@ -208,7 +266,8 @@ class View:
                 _process(process),
                 "never" if heard is None else f"{heard:.1f} s ago",
                 str(node.get("why")),
-            )
+            ]
+            table.add_row(*cells[: len(table.columns)])
         return table
 
     def _calls(self) -> RenderableType:
@@ -240,12 +299,12 @@ class View:
             for call in last
         )
 
-    def _timeline(self) -> RenderableType:
+    def _timeline(self, height: int) -> RenderableType:
         text = Text(no_wrap=True, overflow="ellipsis")
-        for at, style, line in sorted(self._story())[-LINES:]:
+        for at, style, line in sorted(self._story())[-(height - 2) :]:
             text.append(_clock(at) + "  ", style="dim")
             text.append(line + "\n", style=style)
-        return Panel(text, title="what happened", title_align="left", height=LINES + 2)
+        return Panel(text, title="what happened", title_align="left", height=height)
 
     def _story(self) -> Iterator[tuple[float, str, str]]:
         yield from self._done

@@ -108,8 +108,30 @@ class EngineView:
                     for flow in shared.trunk_flows.get(trunk.name, ())
                 ],
                 "calls": calls.get(trunk.name, 0),
+                "register": trunk.register,
+                "registrations": self._enrolled(trunk.name),
             }
             for trunk in shared.settings.trunks[:limit]
+        ]
+
+    def _enrolled(self, trunk: str) -> list[dict[str, Any]]:
+        """The accounts at a trunk that is registered at."""
+        shared = self._shared
+        now = self._now()
+        return [
+            {
+                "account": _text(one.aor),
+                "registered": one.expires > now,
+                "expires": round(max(one.expires - now, 0.0), 1),
+                "status": one.status,
+                "why": one.why,
+                "nodes": [
+                    node.name
+                    for node, until in zip(shared.settings.nodes, one.until, strict=True)
+                    if until > now
+                ],
+            }
+            for one in shared.enrolments.of(trunk)
         ]
 
     def answers(self) -> dict[str, int]:

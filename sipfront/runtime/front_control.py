@@ -133,6 +133,7 @@ class FrontControl:
             "probes": server.health.outcomes(),
             "uptime": round(now - server.started, 3),
             "nodes": nodes,
+            "trunks": [trunk for trunk in self.trunks(1000) if trunk["registrations"]],
             "calls": gauges.get("calls", 0),
             "bindings": gauges.get("bindings", 0),
             "answers": server.view.answers() if server.view is not None else {},
@@ -201,6 +202,11 @@ class FrontControl:
                     {"node": node.name},
                     node.rtt_ms / 1000,
                 )
+        for trunk in self.trunks(1000):
+            for one in trunk["registrations"]:
+                text = "1 if this account is registered at its carrier"
+                labels = {"trunk": trunk["name"], "account": one["account"]}
+                yield ("sipfront_trunk_registered", text, "gauge", labels, float(one["registered"]))
         for name, value in sorted(self._gauges().items()):
             text = "How much there is of it now"
             yield ("sipfront_now", text, "gauge", {"what": name}, value)

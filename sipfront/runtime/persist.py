@@ -15,6 +15,7 @@ from zlib import crc32
 from sipfront.runtime.errors import StartupError
 from sipfront.stack.bindings import Binding
 from sipfront.stack.dialog import CONFIRMED, Leg
+from sipfront.stack.enrolment import Enrolment
 from sipfront.stack.flows import Flow, Flows, Listener, Transport
 from sipfront.stack.named import Named
 from sipfront.stack.session import Session
@@ -168,6 +169,7 @@ class Persist:
             "binding": self._binding,
             "named": self._named,
             "kept": self._other_tag,
+            "enrolment": self._enrolment,
         }
         bad = []
         for row in sorted(rows, key=lambda row: row.kind == "kept"):  # after their legs
@@ -187,6 +189,7 @@ class Persist:
         shared.legs.track()
         shared.bindings.track()
         shared.named.track()
+        shared.enrolments.track()
         if bad:
             self.store.put(bad)
 
@@ -282,6 +285,12 @@ class Persist:
         self.engine.shared.named.put(key, Named(node, flow, target))
         return True
 
+    def _enrolment(self, key: bytes, value: tuple[Any, ...]) -> bool:
+        shared = self.engine.shared
+        made = Enrolment.restored(key, value, self._offset)
+        registers = [trunk.name for trunk in shared.settings.trunks if trunk.register != "none"]
+        return made.trunk in registers and shared.enrolments.put(made)
+
     def _flow(self, place: Place | None) -> Flow | None:
         """The flow again; one of a connection stands for it until its phone is back."""
         if place is None:
@@ -314,6 +323,8 @@ class Persist:
             self._row(rows, "binding", key, binding, self._binding_values)
         for key, named in shared.named.changes().items():
             self._row(rows, "named", key, named, self._named_values)
+        for key, enrolment in shared.enrolments.changes().items():
+            self._row(rows, "enrolment", key, enrolment, lambda one: one.stored(self._offset))
         if rows:
             self.store.put(rows)
         return bool(rows)

@@ -5,17 +5,20 @@ Values only: nothing is bound or asked here.  Imported by the runtime only.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from sipfront.control import settings as control
 from sipfront.runtime.addresses import bracketed, canonical, expand, family_of
 from sipfront.runtime.errors import StartupError
+from sipfront.sip.host import host_key
 from sipfront.stack import settings as stack
+from sipfront.stack.accounts import Account
 from sipfront.stack.flows import Transport
 
 if TYPE_CHECKING:
     from sipfront.config.model import Config
-    from sipfront.config.model import Trunk as TrunkConfig
+    from sipfront.config.trunks import Trunk as TrunkConfig
     from sipfront.config.values import Endpoint
     from sipfront.runtime.keys import Keys
 
@@ -157,14 +160,29 @@ def _registering(config: Config) -> stack.Registering:
 
 
 def engine_trunk(trunk: TrunkConfig) -> stack.Trunk:
-    """One trunk as the engine knows it."""
-    return stack.Trunk(
+    """One trunk as the engine knows it.  Raises StartupError when its credentials cannot be read."""
+    try:
+        given = trunk.account()
+    except ValueError as error:
+        raise StartupError(f"trunk {trunk.name}: {error}") from None
+    known = stack.Trunk(
         trunk.name,
         wire(trunk.uri.host),
         trunk.uri.effective_port,
         TRANSPORT[trunk.uri.transport],
         trunk.networks,
         trunk.two_early_dialogs,
+        tuple(host_key(wire(host)) for host in trunk.match),
+        trunk.register_,
+    )
+    if given is None:
+        return known
+    return replace(
+        known,
+        user=given.user.encode(),
+        domain=wire(given.domain or trunk.uri.host),
+        account=Account((given.login or given.user).encode(), given.password.encode()),
+        expiry=int(given.expiry),
     )
 
 

@@ -12,11 +12,12 @@ import secrets
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sipfront.control.monitor import Monitor
-from sipfront.runtime import clock, keys, plan
+from sipfront.runtime import clock, keys, plan, window
 from sipfront.runtime.chronicle import Chronicle
 from sipfront.runtime.connection import Connection
 from sipfront.runtime.credentials import Credentials
 from sipfront.runtime.engine_view import EngineView
+from sipfront.runtime.errors import StartupError
 from sipfront.runtime.front_control import FrontControl
 from sipfront.runtime.health import Health
 from sipfront.runtime.log import event
@@ -98,6 +99,7 @@ class Server:
         self.contexts = Contexts(tls_files(config))
         offset = clock.wall() - clock.now()
         settings = plan.engine_settings(config, keys.load(config.keys), offset)
+        self._trunks = settings.trunks
         self.sockets = Sockets(plan.plan(config))
         self.engine = make_engine(settings, self.sockets.flows, secrets.token_bytes)
         try:
@@ -223,6 +225,9 @@ class Server:
         self.credentials.start()
         task = asyncio.get_running_loop().create_task(self._reconnect())
         self._tasks.add(task)
+        if self.config.failover.window is not None:
+            watching = window.watch(self.config.failover.window, self._window)
+            self._tasks.add(asyncio.get_running_loop().create_task(watching))
         self.driver.wake()
         for bound in self.sockets.bound:
             for listener in (bound.outside, bound.inside):
@@ -278,13 +283,8 @@ class Server:
         if self.contexts.reload(tls_files(new), self._bad_certificate):
             self.supervisor.record("certificates", "the certificates were read again")
         refused = []
-        changed = getattr(self.engine, "trunks_changed", None)
-        if new.trunks != old.trunks:
-            if changed is None:
-                refused.append("trunks")
-            else:
-                changed(tuple(plan.engine_trunk(trunk) for trunk in new.trunks), clock.now())
-                self.trunks.set(new.trunks)
+        if not self._reload_trunks(new):
+            refused.append("trunks")
         for name in type(new).model_fields:
             if name in ("log", "trunks"):
                 continue
@@ -307,6 +307,23 @@ class Server:
         self.driver.wake()
         return refused
 
+    def _reload_trunks(self, new: Config) -> bool:
+        """Trunks, and the credentials that stand in files of their own; false: as they were."""
+        try:
+            trunks = tuple(plan.engine_trunk(trunk) for trunk in new.trunks)
+        except StartupError as error:
+            self.supervisor.record("trunks_refused", f"{error}; all stay as they were", loud=True)
+            return False
+        if new.trunks == self.config.trunks and trunks == self._trunks:
+            return True
+        changed = getattr(self.engine, "trunks_changed", None)
+        if changed is None:
+            return False
+        self._trunks = trunks
+        changed(trunks, clock.now())
+        self.trunks.set(new.trunks)
+        return True
+
     def _bad_certificate(self, text: str) -> None:
         self.supervisor.record("certificate_refused", f"{text}; the old one stays", loud=True)
 
@@ -321,6 +338,11 @@ class Server:
 
     def _trunk_resolved(self, name: str, flows: tuple[Flow, ...]) -> None:
         self.engine.trunk_resolved(name, flows, clock.now())
+        self.driver.wake()
+
+    def _window(self, is_open: bool) -> None:
+        """The window for fail-back opened or closed."""
+        self.supervisor.window(is_open)
         self.driver.wake()
 
     def _witnessed(self, name: str, answered: bool) -> None:

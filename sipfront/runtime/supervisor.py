@@ -172,6 +172,12 @@ class Supervisor:
             text = "nothing runs hooks here"
             self.hook_done(evidence.HookDone(run.hook, run.node, run.run, False, text, self._now()))
 
+    def window(self, is_open: bool) -> None:
+        """The window for fail-back opened or closed."""
+        self._pass_on_heard(0.0)
+        self.monitor.window(is_open, self._now())
+        self._deadline = None
+
     def switchover(self, to: str | None, force: bool) -> tuple[bool, str]:
         """The operator wants another active node."""
         self._pass_on_heard(0.0)

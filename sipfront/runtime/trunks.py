@@ -18,7 +18,7 @@ from sipfront.stack.flows import Transport
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from sipfront.config.model import Trunk
+    from sipfront.config.trunks import Trunk
     from sipfront.runtime.sockets import Sockets
     from sipfront.runtime.streams import Streams
     from sipfront.stack.flows import Flow

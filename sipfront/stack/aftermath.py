@@ -11,45 +11,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sipfront.sip.uri import Uri
-from sipfront.stack.flows import OUTSIDE, Flow
+from sipfront.stack.dialog import EARLY
+from sipfront.stack.flows import OUTSIDE
 from sipfront.stack.forward import hidden, routed
 from sipfront.stack.local import speak
-from sipfront.stack.timers import UNTIL
-from sipfront.stack.transaction import PROCEEDING, TERMINATED, ClientTx
+from sipfront.stack.transaction import PROCEEDING, ClientTx
 
 if TYPE_CHECKING:
     from sipfront.stack.dialog import Leg
     from sipfront.stack.pair import Link
-    from sipfront.stack.plan import Plan, Target
     from sipfront.stack.proxy import Proxy
     from sipfront.stack.shared import Shared
     from sipfront.stack.transaction import ServerTx
 
 #: RFC 3326: what a phone shows when it stops ringing because of us.
 ELSEWHERE = b'Reason: SIP;cause=200;text="Call completed elsewhere"\r\n'
-#: How long a new INVITE waits for the 487 of the old one to the same phone: a phone without call
-#: waiting would answer 486 to the second.
-WAIT_487 = 0.5
 #: Ended dialogs of a node that is away, told to it when it returns.
 MAX_OWED = 20_000
-
-
-class Hold:
-    """A branch that waits for its phone to stop ringing."""
-
-    __slots__ = ("_aftermath", "plan", "resend_at", "server", "target", "until")
-
-    def __init__(self, aftermath: Aftermath, server: ServerTx, plan: Plan, target: Target) -> None:
-        self._aftermath = aftermath
-        self.server = server
-        self.plan = plan
-        self.target = target
-        self.resend_at = 0.0
-        self.until = 0.0
-
-    def fired(self, now: float) -> None:
-        """It has waited long enough."""
-        self._aftermath.release(self, now)
 
 
 class Aftermath:
@@ -58,9 +36,6 @@ class Aftermath:
     def __init__(self, shared: Shared, proxy: Proxy) -> None:
         self._shared = shared
         self._proxy = proxy
-        #: bindings whose phone is still ringing for a node that was given up
-        self._leaving: dict[bytes, ClientTx] = {}
-        self._holds: dict[bytes, list[Hold]] = {}
         self._owed: list[dict[bytes, Leg]] = [{} for _ in shared.settings.nodes]
 
     # -- calls in set-up -----------------------------------------------------------------------
@@ -87,44 +62,12 @@ class Aftermath:
             self._shared.count("phones silenced")
             self._proxy.parting.abandon(branch, now, ELSEWHERE)
             if branch.cancelling:
-                self.leave(plan, branch.flow, branch)
+                self._proxy.leaving.leave(plan, branch.flow, branch)
+            for leg in branch.legs:
+                if leg.state == EARLY:  # what the phone still says in it is answered here
+                    self._proxy.end(leg, remember=True)
+            branch.legs = []
         self._proxy.layer.close_server(server)
-
-    def leave(self, plan: Plan, flow: Flow, until: ClientTx) -> None:
-        """The phone behind ``flow`` is busy with a call that is over until ``until`` is answered."""
-        binding = next((t.binding for t in plan.targets if t.flow is flow), None)
-        if binding is not None:
-            self._leaving[binding.name] = until
-
-    def hold(self, server: ServerTx, plan: Plan, target: Target, now: float) -> bool:
-        """Whether this branch has to wait until its phone has stopped ringing."""
-        if not self._leaving or target.binding is None:
-            return False
-        name = target.binding.name
-        old = self._leaving.get(name)
-        if old is None or old.final or old.state == TERMINATED:
-            self._leaving.pop(name, None)
-            return False
-        hold = Hold(self, server, plan, target)
-        self._holds.setdefault(old.branch, []).append(hold)
-        self._proxy.layer.timers.start(hold, UNTIL, WAIT_487, now)
-        self._shared.count("held for a 487")
-        return True
-
-    def left(self, client: ClientTx, now: float) -> None:
-        """The old branch to a phone is over: what waited for it may go."""
-        for hold in self._holds.pop(client.branch, ()):
-            self.release(hold, now)
-
-    def release(self, hold: Hold, now: float) -> None:
-        """Send what was held; once."""
-        binding = hold.target.binding
-        server = hold.server
-        if binding is None or server.request is None or server.state > PROCEEDING:
-            return  # answered or cancelled meanwhile
-        hold.until = 0.0
-        self._leaving.pop(binding.name, None)
-        self._proxy.out(hold.server, hold.plan, hold.target, now)
 
     # -- dialogs -------------------------------------------------------------------------------
 

@@ -27,7 +27,7 @@ from sipfront.stack.disguise import Hide
 from sipfront.stack.forward import contact_uri, reversed_routes
 from sipfront.stack.hiding import PARAM, NodeTarget
 from sipfront.stack.lessons import stale
-from sipfront.stack.plan import restored
+from sipfront.stack.plan import called, restored
 from sipfront.stack.routing import DIALOG_METHODS
 from sipfront.stack.session import Session
 
@@ -104,7 +104,9 @@ class Builder:
         data = forward.request(
             message,
             # The URI is that node's own; a hedge takes the call to the other one.
-            uri=(plan.uri if node == plan.node else b"") or node_uri(shared, message.uri, node),
+            uri=(plan.uri if node == plan.node else b"")
+            or called(plan, message, node)
+            or node_uri(shared, message.uri, node),
             via=b"%b;branch=%b;rport" % (listener.via, branch),
             routes=plan.routes,
             contact=hide,
@@ -140,12 +142,14 @@ class Builder:
             self._named_dialogs(message, edits, inward=False)
         secure = target.uri[:5].lower() == b"sips:"
         hide = Hide(shared, listener, node, None, secure=secure, kept=kept)
+        if plan.passing is not None:
+            plan.passing.edits(message, listener, edits)
         data = forward.request(
             message,
             uri=target.uri,
             via=b"%b;branch=%b;rport" % (listener.via, branch),
             routes=target.routes,
-            contact=hide,
+            contact=hide if plan.passing is None else None,
             edits=edits,
         )
         if leg is not None:
@@ -251,6 +255,10 @@ class Builder:
                 kept=None if plan.leg is None else plan.leg.kept,
             )
             self._restore(message, request, edits)
+            if plan.passing is not None:
+                hide = None
+                plan.passing.back(message, request, client.flow, now, edits)
+                shared.enrolments.touch(plan.passing.enrolment)
         data = forward.response(
             message,
             vias=server.vias,

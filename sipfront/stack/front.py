@@ -33,6 +33,7 @@ from sipfront.stack.routing import Router
 from sipfront.stack.shared import Refusal, Shared
 from sipfront.stack.timers import UNTIL
 from sipfront.stack.transaction import ACCEPTED, COMPLETED, CONFIRMED, PROCEEDING, ClientTx
+from sipfront.stack.trunk_client import TrunkClients
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -62,6 +63,7 @@ class Engine:
         self._router = Router(self.shared)
         self._proxy = Proxy(self.shared)
         self._layer = self._proxy.layer
+        self._trunk_clients = TrunkClients(self.shared, self._layer)
         self.registrations = Registrations(self.shared, self._proxy)
         self.care = Care(self.shared, self._proxy)
         self.counters = self.shared.counters
@@ -128,19 +130,15 @@ class Engine:
         """The dialogs that live on a node, oldest first."""
         return self.shared.legs.of(node)
 
-    def trunk_resolved(
-        self,
-        name: str,
-        flows: tuple[Flow, ...],
-        now: float,  # noqa: ARG002 - every verb is told the time
-    ) -> None:
+    def trunk_resolved(self, name: str, flows: tuple[Flow, ...], now: float) -> None:
         """The ways to a trunk, in order of preference (RFC 3263)."""
-        self.shared.trunk_flows[name] = flows
+        self._trunk_clients.ways(name, flows, now)
 
-    def trunks_changed(self, trunks: tuple[Trunk, ...], now: float) -> None:  # noqa: ARG002
+    def trunks_changed(self, trunks: tuple[Trunk, ...], now: float) -> None:
         """The configuration was read again; calls that are up do not notice."""
         self.shared.settings = replace(self.shared.settings, trunks=trunks)
         self._router.trunks_changed()
+        self._trunk_clients.changed(now)
 
     def accounts_changed(self, accounts: Mapping[bytes, Account], now: float) -> None:
         """The phones' credentials, by address-of-record or user part, as far as they are known."""

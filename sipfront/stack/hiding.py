@@ -29,6 +29,7 @@ PARAM = b"sf"
 DIALOG = b"d"
 NODE = b"n"
 BINDING = b"b"
+ACCOUNT = b"a"
 NAMED = b"s"
 #: Node and dialog token of a dialog that its two sides call by different tags: they hold the tag
 #: that the other side uses (:mod:`sipfront.stack.tagmap`).
@@ -180,6 +181,11 @@ class Tokens:
         """
         digest = blake2b(aor + b"\0" + who, key=self._binding_key, digest_size=12)
         return BINDING + digest.hexdigest().encode()
+
+    def account(self, trunk: bytes, aor: bytes) -> bytes:
+        """The name of an account at a trunk; like that of a binding it never changes."""
+        digest = blake2b(trunk + b"\0" + aor, key=self._binding_key, digest_size=12)
+        return ACCOUNT + digest.hexdigest().encode()
 
     def open(self, token: bytes) -> OutsideTarget | NodeTarget | None:
         """What a dialog or node token says; None when it is not ours or was tampered with."""

@@ -68,7 +68,7 @@ class Parting:
                 self.hang_up(client, message, now)
         if message.status >= 200:
             client.final = True
-            self._proxy.aftermath.left(client, now)
+            self._proxy.leaving.left(client, now)
 
     def acknowledge(self, client: ClientTx, answer: Message) -> None:
         """ACK a 2xx ourselves (RFC 3261 13.2.2.4), each time that it comes."""

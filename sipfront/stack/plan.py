@@ -16,10 +16,15 @@ if TYPE_CHECKING:
     from sipfront.stack.bindings import Binding
     from sipfront.stack.contacts import Registration
     from sipfront.stack.dialog import Leg
+    from sipfront.stack.enrolment import Enrolment, Passing
     from sipfront.stack.flows import Flow
     from sipfront.stack.settings import Trunk
     from sipfront.stack.shared import Shared
     from sipfront.stack.tagmap import Kept
+
+
+#: A policy refusal towards a node: never 403 or 404, Asterisk stops a trunk for ever on those.
+TO_NODE_REFUSED = b"Retry-After: 7\r\n"
 
 
 class Target:
@@ -49,6 +54,7 @@ class Plan:
         "attempts",
         "correlation",
         "emergency",
+        "enrolment",
         "extra",
         "kept",
         "leg",
@@ -56,6 +62,7 @@ class Plan:
         "masked",
         "node",
         "overflowed",
+        "passing",
         "registration",
         "retried",
         "routes",
@@ -81,6 +88,9 @@ class Plan:
         self.local = False
         self.masked = b""
         self.registration: Registration | None = None
+        #: the account at a trunk that was called, and a node's REGISTER to a trunk
+        self.enrolment: Enrolment | None = None
+        self.passing: Passing | None = None
         self.emergency = False
         self.attempts = 0
         self.aor = b""
@@ -104,6 +114,13 @@ def dialog_named(value: bytes) -> tuple[bytes, bytes, bytes]:
     to_tag = tags.get(b"to-tag", tags.get(b"remote-tag", b""))
     from_tag = tags.get(b"from-tag", tags.get(b"local-tag", b""))
     return call_id.strip(), to_tag, from_tag
+
+
+def called(plan: Plan, message: Message, node: int) -> bytes:
+    """The Request-URI of a call for an account at a trunk, as that node registered; else b""."""
+    if plan.enrolment is None:
+        return b""
+    return plan.enrolment.target(node, Uri.parse(message.uri))
 
 
 def restored(uri: Uri, host: str, port: int) -> bytes:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sipfront.stack.plan import TO_NODE_REFUSED
 from sipfront.stack.route import Standing
-from sipfront.stack.routing import TO_NODE_REFUSED
 from sipfront.stack.shared import Refusal, Shared
 
 if TYPE_CHECKING:

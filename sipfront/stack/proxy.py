@@ -24,6 +24,7 @@ from sipfront.stack.flows import OUTSIDE
 from sipfront.stack.guard import by_flow
 from sipfront.stack.joined import Joined
 from sipfront.stack.layer import Transactions
+from sipfront.stack.leaving import Leaving
 from sipfront.stack.lessons import CHALLENGES, forgive, issued, node_answered
 from sipfront.stack.lifetime import Sweep
 from sipfront.stack.notices import Answered
@@ -60,6 +61,7 @@ class Proxy:
         self.orphans = Orphans(shared, self)
         self.joined = Joined(shared, self)
         self.sweep = Sweep(shared, self.layer.timers, self.end)
+        self.leaving = Leaving(shared, self)
         self.unacked = Unacked(shared, self)
         #: lets REGISTERs to a node at the node's pace
         self.gate: Registrations | None = None
@@ -114,7 +116,7 @@ class Proxy:
     def out(self, server: ServerTx, plan: Plan, target: Target, now: float) -> None:
         """One branch to a phone or trunk."""
         request = server.request
-        if request is None or self.aftermath.hold(server, plan, target, now):
+        if request is None or self.leaving.hold(server, plan, target, now):
             return
         if not target.flow.open and self.farewells.keep(server, plan, target, now):
             return
@@ -160,7 +162,7 @@ class Proxy:
                 self._shared.tell(Answered(client.node, client.probe, status, client.sent_at, now))
             elif status >= 200:
                 client.final = True
-                self.aftermath.left(client, now)
+                self.leaving.left(client, now)
             return
         if client.abandoned:
             self.parting.loser(client, message, now)
@@ -286,7 +288,7 @@ class Proxy:
             return
         self.layer.close_client(client)
         forgive(self._shared, client)
-        self.aftermath.left(client, now)
+        self.leaving.left(client, now)
         if client.task is not None:
             client.task.failed(now)
         if server is None or client.abandoned or server.request is None:

@@ -22,11 +22,12 @@ from sipfront.sip.headers import (
     REPLACES,
     TARGET_DIALOG,
 )
+from sipfront.stack import trunking
 from sipfront.stack.dialog import Leg
 from sipfront.stack.forward import routed
-from sipfront.stack.guard import by_flow, nonce_of
-from sipfront.stack.hiding import BINDING, NAMED, PARAM, NodeTarget, OutsideTarget
-from sipfront.stack.plan import Plan, Target, dialog_named, restored, source
+from sipfront.stack.guard import nonce_of
+from sipfront.stack.hiding import ACCOUNT, BINDING, NAMED, PARAM, NodeTarget, OutsideTarget
+from sipfront.stack.plan import TO_NODE_REFUSED, Plan, Target, dialog_named, restored, source
 from sipfront.stack.route import NodeState, Standing
 from sipfront.stack.shared import Refusal, Shared
 from sipfront.stack.tagmap import Kept, leg_of
@@ -37,9 +38,6 @@ if TYPE_CHECKING:
     from sipfront.stack.bindings import Binding
     from sipfront.stack.flows import Flow
     from sipfront.stack.settings import Network, Trunk
-
-#: A policy refusal towards a node: never 403 or 404, Asterisk stops a trunk for ever on those.
-TO_NODE_REFUSED = b"Retry-After: 7\r\n"
 
 #: Methods that make a dialog when they have no To-tag.  A NOTIFY without one belongs to no
 #: subscription (RFC 6665 4.1.3): PBXs send the state of a mailbox so, and nothing ever ends it.
@@ -88,6 +86,9 @@ class Router:
             ):
                 raise Refusal(403, "relay denied")
             plan.uri = b""
+            if trunk is not None and trunk.register != "none":
+                named = token.lower() if token is not None and token[:1] in b"aA" else None
+                plan.enrolment = shared.enrolments.called(trunk.name, named, uri.user)
         plan.emergency = message.method == b"INVITE" and self.emergency(uri)
         owner = self._named_dialog(message)
         if owner is not None:
@@ -174,7 +175,7 @@ class Router:
             elif not shared.tokens.genuine(token):
                 raise Refusal(403, "forged token")
             return b""
-        if token[:1] == BINDING:
+        if token[:1] in (BINDING, ACCOUNT):
             return b""
         opened = shared.tokens.open(token)
         if opened is None:
@@ -239,9 +240,9 @@ class Router:
             if target is not None:  # REFER, MESSAGE or NOTIFY to a party of a call
                 plan.targets.append(target)
                 return plan
-        trunk = self._trunk_asked(message, uri)
+        trunk = trunking.asked(shared, message, uri)
         if trunk is not None:
-            self._to_trunk(plan, trunk, message, uri, now)
+            trunking.send(shared, plan, trunk, message, uri, flow, now)
             return plan
         if uri.user is not None and uri.host_key in shared.own_hosts:
             bindings = shared.bindings.of_user(uri.user, now)
@@ -363,34 +364,3 @@ class Router:
                 plan.aor = binding.aor
         if not plan.targets:
             raise Refusal(480, "no binding reachable")
-
-    def _trunk_asked(self, message: Message, uri: Uri) -> Trunk | None:
-        """The trunk that a node wants: by our header, else by the Request-URI's host."""
-        names = message.named(b"x-sipfront-trunk") if message.has(OURS) else None
-        if names:
-            wanted = names[0].decode("ascii", "replace")
-            for trunk in self._shared.settings.trunks:
-                if trunk.name == wanted:
-                    return trunk
-            raise Refusal(503, "unknown trunk", TO_NODE_REFUSED)
-        for trunk in self._shared.settings.trunks:
-            if trunk.host.lower() == uri.host_key and (uri.port or 5060) == trunk.port:
-                return trunk
-        return None
-
-    def _to_trunk(self, plan: Plan, trunk: Trunk, message: Message, uri: Uri, now: float) -> None:
-        flows = self._shared.trunk_flows.get(trunk.name, ())
-        if not flows:
-            raise Refusal(503, "trunk not resolved", TO_NODE_REFUSED)
-        proof = message.value(AUTHORIZATION) or message.value(PROXY_AUTHORIZATION)
-        if proof is not None and len(flows) > 1:  # to the address that issued the nonce
-            issuer = self._shared.nonces.issuer(nonce_of(proof), now)
-            flows = tuple(sorted(flows, key=lambda flow: by_flow(flow) != issuer))
-        host = trunk.host if trunk.port == 5060 else b"%b:%d" % (trunk.host, trunk.port)
-        clean = uri.without(b"transport", b"maddr", b"ttl", b"method", PARAM)
-        params = b";" + clean.params if clean.params else b""
-        user = b"%b@" % uri.user if uri.user else b""
-        plan.trunk = trunk.name
-        target = b"sip:%b%b%b" % (user, host, params)
-        plan.targets.append(Target(target, flows[0]))
-        plan.spare = [Target(target, flow) for flow in flows[1:]]

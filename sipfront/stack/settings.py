@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import re
 
+    from sipfront.stack.accounts import Account
+
 Network = IPv4Network | IPv6Network
 
 
@@ -39,6 +41,21 @@ class Trunk:
     transport: int
     sources: tuple[Network, ...] = ()
     two_early_dialogs: bool = True
+    #: further hosts of a node's Request-URI that mean this trunk, in lower case
+    match: tuple[bytes, ...] = ()
+    #: who registers: ``none``, ``node``, ``front``
+    register: str = "none"
+    #: the account that the front registers: user, the domain that it is registered at, its
+    #: credentials, and the seconds that are asked for
+    user: bytes = b""
+    domain: bytes = b""
+    account: Account | None = None
+    expiry: int = 600
+
+    @property
+    def aor(self) -> bytes:
+        """The address-of-record of the account."""
+        return b"%b@%b" % (self.user, self.domain.lower())
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from sipfront.sip.host import host_key
 from sipfront.stack.accounts import Accounts
 from sipfront.stack.bindings import Bindings
 from sipfront.stack.dialog import Legs
+from sipfront.stack.enrolment import Enrolments
 from sipfront.stack.forward import Mask
 from sipfront.stack.guard import Guard, Nonces
 from sipfront.stack.hiding import Tokens, literal
@@ -57,6 +58,7 @@ class Shared:
         self.guard = Guard(settings.limits)
         self.nonces = Nonces()
         self.named = NamedTargets(MAX_NAMED)
+        self.enrolments = Enrolments(self.tokens, len(settings.nodes), settings.wall_offset)
         self.trunk_flows: dict[str, tuple[Flow, ...]] = {}
         self.counters: dict[str, int] = {}
         self.tally = Tally()

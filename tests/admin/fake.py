@@ -107,7 +107,16 @@ class Pair:
 
     def trunks(self, limit: int) -> list[dict[str, Any]]:
         ways = ["udp 203.0.113.5:5060"]
-        return [{"name": "carrier", "uri": "sip:203.0.113.5", "ways": ways, "calls": 1}][:limit]
+        enrolled = {
+            "account": "4930@carrier.example",
+            "registered": True,
+            "expires": 540.0,
+            "status": 200,
+            "why": "",
+            "nodes": ["pbx-a", "pbx-b"],
+        }
+        trunk = {"name": "carrier", "uri": "sip:203.0.113.5", "ways": ways, "calls": 1}
+        return [{**trunk, "register": "node", "registrations": [enrolled]}][:limit]
 
     def setups(self, since: int) -> tuple[int, list[float]]:
         return len(self.times), self.times[since:]

@@ -95,12 +95,7 @@ def test_sentences(change: dict[str, object], what: str) -> None:
     ("change", "key"),
     [
         ({"store": "redis://127.0.0.1"}, "store"),
-        ({"failover": {"failback": "window"}}, "failover.failback"),
-        (
-            {"trunks": [{"name": "x", "uri": "sip:10.9.9.9", "register": "node"}]},
-            "trunks[0].register",
-        ),
-        ({"trunks": [{"name": "x", "uri": "sip:10.9.9.9", "match": ["a.b"]}]}, "trunks[0].match"),
+        ({"leases": {"at": "x"}}, "leases"),
     ],
 )
 def test_what_comes_later_is_refused_in_words(change: dict[str, object], key: str) -> None:

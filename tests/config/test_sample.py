@@ -11,10 +11,11 @@ import pytest
 import yaml
 
 from sipfront.config import load
-from sipfront.config.model import Config, Front, Inside, Listen, Node, Trunk
+from sipfront.config.model import Config, Front, Inside, Listen, Node
 from sipfront.config.peers import PeerRule
 from sipfront.config.schema import defaults, schema
 from sipfront.config.section import Section
+from sipfront.config.trunks import Trunk
 
 FOLDER = Path(__file__).resolve().parent.parent.parent / "config"
 SAMPLE = FOLDER / "sipfront.yaml"

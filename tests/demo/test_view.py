@@ -39,6 +39,8 @@ def fake_stage() -> Any:
     ]
     return SimpleNamespace(
         front_at=("127.0.0.10", 5060),
+        admin="http://127.0.0.10:8060",
+        diagram=lambda call, notes, limit: [f"{call.caller} to {call.number} in {limit} lines"],
         nodes={"a": process("a", alive=False), "b": process("b", frozen=True)},
         phones=phones,
         trunk=SimpleNamespace(name="49"),
@@ -56,7 +58,7 @@ def test_a_front_that_does_not_answer_is_told() -> None:
 
 
 def test_everything_that_is_known_is_there() -> None:
-    view = View(fake_stage(), 1.0)
+    view = View(fake_stage(), 1.0, Console(width=COLUMNS, height=ROWS))
     view.status = {
         "active": "b",
         "epoch": 7,
@@ -85,10 +87,28 @@ def test_everything_that_is_known_is_there() -> None:
         "1 cut off",
         "1 of 2 phones registered",
         "at most 250 ms",
+        "a call: 1001 to 600, 10 ms to set up",
+        "1001 to 600 in 9 lines",
         "▅✗▁",
-        "[q] quit",
+        "q quit",
     ):
         assert wanted in text
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (100, 36), (130, 44), (200, 50)])
+def test_the_keys_stay_in_sight(width: int, height: int) -> None:
+    view = View(fake_stage(), 1.0, Console(width=width, height=height))
+    why = "a is DOWN (refused 4 times within 31 ms, last heard 96 ms ago)"
+    node = {"role": "active", "state": "DOWN", "standing": "fenced", "why": why}
+    view.status = {"active": "a", "why": why, "last_move": f"a is left: {why}; b is UP"}
+    view.status["nodes"] = [{"name": name, **node} for name in ("a", "b")]
+    view.load.calls += [Experience("1001", "600", clock.now(), 200, setup=0.25)] * 90
+    view._events = [{"at": float(n), "event": "down", "text": why} for n in range(30)]
+    console = Console(width=width, record=True, file=open(os.devnull, "w"))  # noqa: SIM115
+    console.print(view.picture())
+    lines = console.export_text().splitlines()
+    assert len(lines) <= height
+    assert lines[-1].rstrip().endswith("q quit")
 
 
 async def test_an_unknown_key_does_nothing() -> None:

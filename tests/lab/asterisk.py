@@ -161,6 +161,17 @@ class Asterisk(Rooted):
                 writer.close()
         return data.replace(b"\0", b"").decode(errors="replace")
 
+    async def registers(self, carrier: str, password: str) -> None:
+        """Keep an account registered at a carrier, by way of the front; "" ends that."""
+        file = self.folder / "etc/pjsip_trunk.inc"
+        file.unlink(missing_ok=True)
+        if carrier:
+            values = {"CARRIER": carrier, "FRONT": self.front, "PASSWORD": password}
+            text = (TEMPLATES / file.name).read_text()
+            file.write_text(re.sub("@([A-Z_]+)@", lambda found: values[found[1]], text))
+        await self.cli("module reload res_pjsip.so")
+        await self.cli("module reload res_pjsip_outbound_registration.so")
+
     async def contacts(self) -> dict[str, list[str]]:
         """Return the contacts of each address-of-record."""
         found: dict[str, list[str]] = {}

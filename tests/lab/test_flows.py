@@ -70,20 +70,6 @@ async def call(caller: RawPhone, to: str) -> tuple[Message, float]:
     return answer, time.monotonic() - begun
 
 
-async def hang_up(caller: RawPhone, answer: Message) -> None:
-    """ACK and BYE what was answered."""
-    target = answer.header("Contact").strip("<>")
-    number = int(answer.header("CSeq").split()[0])
-    for method, cseq in (("ACK", number), ("BYE", number + 1)):
-        text = caller.request(method, target, call_id=answer.header("Call-ID"), cseq=cseq)
-        lines = [line for line in text.split("\r\n") if not line.startswith(("From:", "To:"))]
-        lines[2:2] = [f"From: {answer.header('From')}", f"To: {answer.header('To')}"]
-        if method == "ACK":
-            caller.send("\r\n".join(lines))
-        else:
-            assert (await caller.ask("\r\n".join(lines))).status == 200
-
-
 async def test_a_browser_registers_is_called_and_survives_a_failover(
     pair: Pair, front: Front
 ) -> None:
@@ -94,12 +80,12 @@ async def test_a_browser_registers_is_called_and_survives_a_failover(
         await caller.register(password("1002"))
         answer, _ = await call(caller, "1001")
         assert answer.status == 200, answer.text
-        await hang_up(caller, answer)
+        await caller.hang_up(answer)
         asked = await phone.ask_with(
             password("1001"), "INVITE", "sip:601@example.com", body=phone.sdp()
         )
         assert asked.status == 200, asked.text
-        await hang_up(phone, asked)
+        await phone.hang_up(asked)
         registers = len([m for m in phone.inbox if "REGISTER" in m.header("CSeq")])
         pair.a.kill()
         begun = time.monotonic()
@@ -108,7 +94,7 @@ async def test_a_browser_registers_is_called_and_survives_a_failover(
         await front.until_active("pbx-b")
         print(f"the browser's first call after the kill: answered after {took:.3f} s, ", end="")
         print(f"{time.monotonic() - begun:.3f} s after the kill; no REGISTER out of turn")
-        await hang_up(caller, answer)
+        await caller.hang_up(answer)
         assert len([m for m in phone.inbox if "REGISTER" in m.header("CSeq")]) == registers
 
 
@@ -132,7 +118,7 @@ async def test_a_cut_connection_is_480_at_once_and_back_when_it_is_back(
         await phone.cut()
         await gone(front)
         missed, _ = await call(x, "1001")  # the dial plan ends it in the voice mail
-        await hang_up(x, missed)
+        await x.hang_up(missed)
         (refusal,) = await refused(capture)
         print(f"{kind}: with its connection cut, a call to it gets 480 after {refusal:.4f} s")
         assert refusal < AT_ONCE
@@ -140,9 +126,9 @@ async def test_a_cut_connection_is_480_at_once_and_back_when_it_is_back(
         await phone.register(password("1001"))
         again, _ = await call(x, "1001")
         assert again.status == 200, again.text
-        await hang_up(x, again)
+        await x.hang_up(again)
         # The old call: the other party hangs up, and the phone hears it by its new connection.
-        await hang_up(caller, standing)
+        await caller.hang_up(standing)
         bye = await phone.wait(lambda m: m.method == "BYE", since=since)
         assert bye.header("Call-ID")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,7 @@ from sipfront.store.memory import MemoryStore
 from sipfront.store.port import Row
 from tests.runtime.lives import OFFSET, Kept, again, begun, call_up, leg
 from tests.stack.test_front import register
+from tests.stack.test_trunking import registered as enrolled
 from tests.stack.world import FRONT, NODE_A, World
 
 
@@ -209,6 +211,31 @@ def listeners(*places: tuple[Transport, str, int, bool]) -> list[Listener]:
         Listener(index, kind, host.encode(), port, inside=inside, bound=(host, port))
         for index, (kind, host, port, inside) in enumerate(places)
     ]
+
+
+def test_what_nodes_registered_at_a_trunk_comes_back() -> None:
+    world, store = registering(), Kept()
+    saving = begun(world, store)
+    enrolled(world)
+    saving.save()
+    new = registering(world.now + 5)
+    begun(new, store)
+    (one,) = new.engine.shared.enrolments
+    assert (one.trunk, one.user, one.granted) == ("carrier", b"4930", 3600)
+    assert one.contacts[0] == b"sip:s@10.0.0.11:5060;line=abc"
+    assert one.expires == pytest.approx(world.now + 3600)
+    # Its trunk does not register any more: forgotten, in the store as well.
+    other = World(now=world.now + 5)
+    begun(other, store)
+    assert len(other.engine.shared.enrolments) == 0
+    assert not [kind for kind, _ in store.rows if kind == "enrolment"]
+
+
+def registering(now: float = 1000.0) -> World:
+    made = World(now=now)
+    settings = made.engine.shared.settings
+    made.engine.trunks_changed((replace(settings.trunks[0], register="node"),), made.now)
+    return made
 
 
 def test_listeners_numbered_anew() -> None:

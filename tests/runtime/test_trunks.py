@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sipfront.config.model import Trunk
+from sipfront.config.trunks import Trunk
 from sipfront.runtime import trunks as module
 from sipfront.runtime.dns import Answer, NotFound, Resolver, Target
 from sipfront.runtime.plan import NodePlan, Place, Plan

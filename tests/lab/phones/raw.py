@@ -186,18 +186,38 @@ class RawPhone:
             self.request(method, uri, call_id=call_id, cseq=2, headers=headers, **more)  # type: ignore[arg-type]
         )
 
-    def _proof(self, challenge: dict[str, str], password: str, method: str, uri: str) -> str:
+    async def hang_up(self, answer: Message) -> None:
+        """ACK and BYE the call that was answered."""
+        target = answer.header("Contact").strip("<>")
+        number = int(answer.header("CSeq").split()[0])
+        for method, cseq in (("ACK", number), ("BYE", number + 1)):
+            text = self.request(method, target, call_id=answer.header("Call-ID"), cseq=cseq)
+            lines = [line for line in text.split("\r\n") if not line.startswith(("From:", "To:"))]
+            lines[2:2] = [f"From: {answer.header('From')}", f"To: {answer.header('To')}"]
+            if method == "ACK":
+                self.send("\r\n".join(lines))
+            else:
+                assert (await self.ask("\r\n".join(lines))).status == 200
+
+    def proof(self, given: dict[str, str], password: str, method: str, uri: str) -> str:
+        """Return what ``response`` must be in credentials of ours (RFC 7616, MD5, auth)."""
+
         def md5(text: str) -> str:
             return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
-        realm, nonce = challenge["realm"], challenge["nonce"]
-        cnonce = os.urandom(4).hex()
-        secret, what = md5(f"{self.user}:{realm}:{password}"), md5(f"{method}:{uri}")
-        response = md5(f"{secret}:{nonce}:00000001:{cnonce}:auth:{what}")
+        secret, what = md5(f"{self.user}:{given['realm']}:{password}"), md5(f"{method}:{uri}")
+        return md5(
+            f"{secret}:{given['nonce']}:{given['nc']}:{given['cnonce']}:{given['qop']}:{what}"
+        )
+
+    def _proof(self, challenge: dict[str, str], password: str, method: str, uri: str) -> str:
+        given = {**challenge, "cnonce": os.urandom(4).hex(), "nc": "00000001", "qop": "auth"}
+        response = self.proof(given, password, method, uri)
         opaque = f',opaque="{challenge["opaque"]}"' if "opaque" in challenge else ""
         return (
-            f'Digest username="{self.user}",realm="{realm}",nonce="{nonce}",uri="{uri}",'
-            f'response="{response}",algorithm=MD5,qop=auth,cnonce="{cnonce}",nc=00000001{opaque}'
+            f'Digest username="{self.user}",realm="{given["realm"]}",nonce="{given["nonce"]}",'
+            f'uri="{uri}",response="{response}",algorithm=MD5,qop=auth,'
+            f'cnonce="{given["cnonce"]}",nc=00000001{opaque}'
         )
 
     async def register(self, password: str, expires: int = 60) -> Message:
