@@ -17,16 +17,18 @@ help:
 # What the code and its tests depend on. Made again whenever pyproject.toml says something else.
 $(VENV)/.dependencies: pyproject.toml .ci/prepare
 	@PYTHON=$(PYTHON) .ci/prepare run
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip
+	@.ci/step "a virtual environment in $(VENV)" $(PYTHON) -m venv $(VENV)
+	@.ci/step "its pip" $(BIN)/python -m pip install --upgrade pip
 	@rm -rf build/lib* build/bdist*
-	SIPFRONT_PURE=1 $(BIN)/python -m pip install --quiet '.[test,dev,lab,bench]'
+	@SIPFRONT_PURE=1 .ci/step "what the code and its tests depend on" \
+	  $(BIN)/python -m pip install '.[test,dev,lab,bench]'
 	@touch $@
 
 # The front itself, compiled when there is a compiler. Made again whenever a source is newer.
 $(VENV)/.installed: $(VENV)/.dependencies $(SOURCES)
 	@rm -rf build/lib* build/bdist*  # setuptools would install from there what no longer exists
-	$(BIN)/python -m pip install --quiet --no-deps --force-reinstall .
+	@.ci/step "sipfront itself, compiled where there is a compiler" \
+	  $(BIN)/python -m pip install --no-deps --force-reinstall .
 	@if [ "$(SIPFRONT_PURE)" != 1 ] && [ -n "$(HOT)" ] && \
 	  [ -z "$$(find $(VENV)/lib -path '*/sipfront/*.so' | head -n 1)" ]; then \
 	  echo "The hot path is NOT compiled: slower, otherwise equal. 'pip install -v .' says why."; fi
@@ -35,7 +37,8 @@ $(VENV)/.installed: $(VENV)/.dependencies $(SOURCES)
 # The compiled build in a folder of its own, for the tests that want exactly that one.
 build/compiled/.made: $(VENV)/.dependencies $(SOURCES)
 	@rm -rf build/compiled build/lib* build/bdist*
-	SIPFRONT_COMPILED=1 $(BIN)/python -m pip install --quiet --no-deps --target build/compiled .
+	@SIPFRONT_COMPILED=1 .ci/step "sipfront compiled, in build/compiled" \
+	  $(BIN)/python -m pip install --no-deps --target build/compiled .
 	@touch $@
 
 run: $(VENV)/.installed

@@ -29,6 +29,8 @@ const told = {
     if (value.instance === instance) return;
     // Another life of the front: its events and samples begin anew, ours stay as history.
     instance = value.instance;
+    events.forgetReasons();
+    await lists.learn();
     const series = await get("/api/v1/series");
     if (series && series.instance === instance) plots.setSamples(series.samples);
   },

@@ -1,5 +1,6 @@
 // What happened, newest first; and why, with the evidence that a decision rests on.
 
+import { get } from "./api.js";
 import { byId, day, el, moment, put, svg } from "./dom.js";
 
 const KEPT = 500;
@@ -10,6 +11,7 @@ const GOOD = ["up", "mended", "standing", "veto", "store_recovered"];
 let events = [];
 let chosen = null; // an event's key, or null: the newest change of role
 let nodes = [];
+const reasons = new Map(); // by epoch: what `sipfront explain` says, or null while it is asked
 
 const key = (event) => `${event.at}-${event.id}`;
 
@@ -19,6 +21,33 @@ export function all() {
 
 export function forget() {
   events = [];
+}
+
+/** Another life of the front: it may know more, or less. */
+export function forgetReasons() {
+  reasons.clear();
+}
+
+/** The rule behind a change of role, and what would have changed it; asked once. */
+function reason(event) {
+  if (!ROLES.includes(event.event) || !event.epoch) return null;
+  if (!reasons.has(event.epoch)) {
+    reasons.set(event.epoch, null);
+    get(`/api/v1/explain?epoch=${event.epoch}`).then((told) => {
+      reasons.set(event.epoch, told);
+      draw();
+    });
+  }
+  return reasons.get(event.epoch);
+}
+
+function reasoned(event) {
+  const told = reason(event);
+  if (!told || !told.because) return null;
+  return el("div", { class: "reason" },
+    el("p", null, el("b", null, "The rule: "), told.because),
+    told.would_change?.length ? [el("p", null, el("b", null, "It would have been otherwise:")),
+      el("ul", null, told.would_change.map((one) => el("li", null, one)))] : null);
 }
 
 export function setNodes(names) {
@@ -86,9 +115,11 @@ function explain(event) {
   }
   const evidence = event.evidence || [];
   put(place,
-    el("p", { class: "when" }, `${day(event.at)} ${moment(event.at)}`, event.epoch !== undefined ? ` · epoch ${event.epoch}` : "", ` · ${event.event}`),
+    el("p", { class: "when" }, `${day(event.at)} ${moment(event.at)}`, event.epoch !== undefined ? ` · epoch ${event.epoch}` : "", ` · ${event.event}`,
+      event.took ? ` · ${Math.round(1000 * event.took)} ms after the trouble began` : ""),
     el("p", { class: "sentence" }, event.text),
     evidence.length ? lanes(evidence) : null,
+    reasoned(event),
     evidence.length
       ? el("details", null, el("summary", null, `the evidence, ${evidence.length} pieces`),
         el("div", { class: "scroll" }, el("table", null,

@@ -1,12 +1,13 @@
 // Calls, phones, trunks and counters: asked for while they are looked at.
 
 import { get } from "./api.js";
-import { age, byId, el, put } from "./dom.js";
+import { age, byId, el, moment, put } from "./dom.js";
 
 const LISTS = ["calls", "phones", "trunks", "counters"];
 let current = "calls";
 let status = {};
 let openCall = null;
+let paths = [];
 
 /** Tabs as WAI-ARIA wants them: one of them in the tab order, arrows between them. */
 export function begin(showCall) {
@@ -47,15 +48,27 @@ export function setStatus(value) {
   status = value;
 }
 
+/** What this front can be asked: the paths of its own document. */
+export async function learn() {
+  const document = await get("/api/v1/openapi.json");
+  paths = Object.keys(document?.paths || {});
+}
+
 /** Ask again for what is looked at. */
 export async function refresh() {
   const asked = current;
   if (asked === "counters") return drawCounters();
+  if (asked === "calls" && paths.includes("/api/v1/calls/live")) return refreshCalls();
   const query = asked === "phones" ? `&aor=${encodeURIComponent(byId("aor").value.trim())}` : "";
   const path = { calls: "calls", phones: "bindings", trunks: "trunks" }[asked];
   const value = await get(`/api/v1/${path}?limit=200${query}`);
   if (value === null || asked !== current) return;
-  ({ calls: drawCalls, phones: drawPhones, trunks: drawTrunks })[asked](value[path]);
+  ({ calls: drawDialogs, phones: drawPhones, trunks: drawTrunks })[asked](value[path]);
+}
+
+async function refreshCalls() {
+  const [live, before] = await Promise.all([get("/api/v1/calls/live?limit=200"), get("/api/v1/calls/records?limit=30")]);
+  if (live !== null && current === "calls") drawCalls(live.calls, before?.calls || []);
 }
 
 function table(heads, rows, none, more) {
@@ -76,7 +89,31 @@ function party(value) {
   return name && name !== found[2] ? `${name} (${found[2]})` : found[2] || found[3];
 }
 
-function drawCalls(dialogs) {
+function drawCalls(live, before) {
+  const now = Date.now() / 1000;
+  const rows = (calls) => calls.map((call) => [
+    el("button", { type: "button", class: "plain", onclick: () => openCall(call) }, `${party(call.caller)} → ${party(call.reached || call.callee)}`),
+    call.state || ending(call),
+    call.node_end && call.node_end !== call.node ? `${call.node} → ${call.node_end}` : call.node || "–",
+    [call.from_trunk, call.to_trunk].filter(Boolean).join(" · ") || "–",
+    call.end ? age(call.seconds ?? 0) : age(Math.max(0, now - (call.answer || call.start))),
+    call.done || "–",
+    moment(call.start).slice(0, 8),
+  ]);
+  const heads = ["who", "how", "node", "trunk", "for", "done for it", "began"];
+  put(byId("list-calls"), [
+    table(heads, rows(live), "No call is up.", live.length === 200 ? "The first 200." : ""),
+    before.length ? el("h3", { class: "between" }, "The last ones") : null,
+    before.length ? table(heads, rows(before), "") : null,
+  ].flat());
+}
+
+function ending(call) {
+  if (call.answer) return `ended by ${call.ended_by || "nobody"}`;
+  return call.status ? `not answered: ${call.status}` : "not answered";
+}
+
+function drawDialogs(dialogs) {
   const calls = new Map();
   for (const dialog of dialogs) {
     const key = dialog.call || dialog.call_id;
@@ -100,8 +137,14 @@ function drawPhones(bindings) {
 }
 
 function drawTrunks(trunks) {
-  const rows = trunks.map((one) => [one.name, one.uri, one.ways.length ? one.ways.join(" · ") : "✕ none: its name has no address now", String(one.calls)]);
-  put(byId("list-trunks"), table(["trunk", "address", "ways", "calls up"], rows, "No trunk is configured."));
+  const rows = trunks.map((one) => [one.name, one.uri, one.ways.length ? one.ways.join(" · ") : "✕ none: its name has no address now", accounts(one), String(one.calls)]);
+  put(byId("list-trunks"), table(["trunk", "address", "ways", "registered", "calls up"], rows, "No trunk is configured."));
+}
+
+function accounts(trunk) {
+  const held = trunk.registrations || [];
+  if (!held.length) return trunk.register && trunk.register !== "none" ? `not yet (by the ${trunk.register})` : "–";
+  return held.map((one) => `${one.registered ? "✓" : "✕"} ${one.account}${one.why ? `: ${one.why}` : ""}`).join(" · ");
 }
 
 function drawCounters() {

@@ -1,7 +1,9 @@
 // The picture of the pair: outside, the front, two nodes, and which way traffic goes.
 
+import { get } from "./api.js";
 import { age, byId, el, milliseconds, put, say, svg } from "./dom.js";
 
+const answers = new Map(); // by node: what `sipfront explain --why-not` says
 const SHAPES = { UP: "●", SUSPECT: "▲", OVERLOADED: "▲", DOWN: "✕", UNKNOWN: "?" };
 
 /** Draw `status`; `pull(lever, node)` is called when a lever is touched, if there are any. */
@@ -79,12 +81,26 @@ function card(node, status, pull) {
       fact("may start", node.standing),
       node.unanswered ? fact("unanswered", String(node.unanswered)) : null),
     checks(node),
+    active ? null : whether(node),
     evidence(node),
     pull ? levers(node, status, pull) : null);
 }
 
 function fact(name, value) {
   return el("div", null, el("dt", null, name), el("dd", null, value ?? "–"));
+}
+
+/** Could it take over? The front is asked when somebody wants to know, and again while it is open. */
+function whether(node) {
+  const asked = answers.get(node.name);
+  return el("details", null,
+    el("summary", { onclick: () => wonder(node.name) }, "could it take over?"),
+    asked ? el("ul", { class: "checks" }, asked.map((one) => el("li", { class: one.good ? "" : "bad-text" }, `${one.good ? "✓" : "✕"} ${one.text}`))) : null);
+}
+
+async function wonder(name) {
+  const told = await get(`/api/v1/explain/why-not/${encodeURIComponent(name)}`);
+  if (told) answers.set(name, told.checks);
 }
 
 /** Deeper questions and their verdicts, where the front asks them. */
