@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
 if TYPE_CHECKING:
@@ -14,8 +14,13 @@ if TYPE_CHECKING:
 
     from sipfront.admin.port import ControlPort, Metric
 
-Family = CounterMetricFamily | GaugeMetricFamily
+Family = CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily
 
+_KINDS: dict[str, type[Family]] = {
+    "counter": CounterMetricFamily,
+    "gauge": GaugeMetricFamily,
+    "histogram": HistogramMetricFamily,
+}
 #: Samples in one answer; labels come from configuration and reasons, never from the network.
 MAX_SAMPLES = 10_000
 
@@ -40,11 +45,17 @@ def _add(families: dict[str, Family], sample: Metric) -> None:
     name, text, kind, labels, value = sample
     family = families.get(name)
     if family is None:
-        made = CounterMetricFamily if kind == "counter" else GaugeMetricFamily
-        family = families[name] = made(name, text, labels=tuple(labels))
+        family = families[name] = _KINDS[kind](name, text, labels=tuple(labels))
     # Families list their label names once; a sample that lacks one has it empty.
     names = family._labelnames
-    family.add_metric([_clean(labels.get(label, "")) for label in names], value)
+    its = [_clean(labels.get(label, "")) for label in names]
+    if isinstance(value, tuple):
+        assert isinstance(family, HistogramMetricFamily)
+        buckets, total = value
+        family.add_metric(its, buckets=list(buckets), sum_value=total)
+    else:
+        assert not isinstance(family, HistogramMetricFamily)
+        family.add_metric(its, value)
 
 
 def _clean(value: str) -> str:

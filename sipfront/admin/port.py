@@ -18,9 +18,12 @@ Mode = Literal["in-service", "drain", "maintenance"]
 MODES: tuple[Mode, ...] = ("in-service", "drain", "maintenance")
 
 
-#: One sample: name, help, "counter" or "gauge", labels, value.  A counter's name ends in ``_total``.
-#: A plain tuple, because the runtime must not import this folder.
-Metric = tuple[str, str, str, "Mapping[str, str]", float]
+#: A histogram's buckets, each (upper bound, how many were at most that), the last one ``+Inf``; and
+#: the sum of all.
+Buckets = tuple[tuple[tuple[str, float], ...], float]
+#: One sample: name, help, "counter", "gauge" or "histogram", labels, value.  A counter's name ends in
+#: ``_total``.  A plain tuple, because the runtime must not import this folder.
+Metric = tuple[str, str, str, "Mapping[str, str]", "float | Buckets"]
 
 
 class DecisionsPort(Protocol):

@@ -40,7 +40,16 @@ class EngineView:
         """How much there is of everything.  A call has two dialogs, one with each party."""
         shared = self._shared
         dialogs = sum(shared.legs.owned) + shared.legs.joined
-        return {"bindings": len(shared.bindings), "calls": (dialogs + 1) // 2, "dialogs": dialogs}
+        return {
+            "bindings": len(shared.bindings),
+            "calls": (dialogs + 1) // 2,
+            "dialogs": dialogs,
+            "parked": len(shared.parked),
+        }
+
+    def traffic(self) -> list[tuple[int, int]]:
+        """Per node: final answers to calls so far, and how many of them were 5xx but 503."""
+        return [(link.finals, link.failed) for link in self._shared.pair.links]
 
     def bindings(self, aor: str, limit: int) -> list[dict[str, Any]]:
         """The bindings of one AOR (or user part), or of all; the first ``limit``."""

@@ -14,12 +14,10 @@ from sipfront.runtime.decisions import Decisions
 from sipfront.stack.route import NodeState, Standing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
+    from sipfront.runtime.measures import Metric
     from sipfront.runtime.server import Server
-
-#: name, help, "counter" or "gauge", labels, value
-Metric = tuple[str, str, str, "Mapping[str, str]", float]
 
 
 class FrontControl:
@@ -202,6 +200,7 @@ class FrontControl:
                     {"node": node.name},
                     node.rtt_ms / 1000,
                 )
+        yield from server.supervisor.measures.metrics(status)
         for trunk in self.trunks(1000):
             for one in trunk["registrations"]:
                 text = "1 if this account is registered at its carrier"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from sipfront.config.model import Config
     from sipfront.control.evidence import Checked, HookDone
-    from sipfront.runtime.front_control import Metric
+    from sipfront.runtime.measures import Metric
     from sipfront.runtime.supervisor import Supervisor
 
 log = logging.getLogger("sipfront.health")
@@ -109,16 +109,12 @@ class Health:
                 count = float(getattr(job, outcome))
                 yield ("sipfront_probe_outcomes_total", text, "counter", labels, count)
         for job in jobs:
-            text = "Times of deeper probes at most so long, counted from the shortest"
             total = job.good + job.bad + job.unknown
             counts = [*(job.buckets or []), total]
-            for bound, count in zip([*map(str, BUCKETS), "+Inf"], counts, strict=True):
-                labels = {**self._labels(job), "le": bound}
-                yield ("sipfront_probe_times_total", text, "counter", labels, float(count))
-        for job in jobs:
-            text = "Time that deeper probes took, in all"
-            labels = self._labels(job)
-            yield ("sipfront_probe_seconds_total", text, "counter", labels, job.seconds)
+            bounds = [*map(str, BUCKETS), "+Inf"]
+            buckets = tuple(zip(bounds, map(float, counts), strict=True))
+            text = "How long deeper probes took"
+            yield ("sipfront_probe_seconds", text, "histogram", self._labels(job), (buckets, job.seconds))
         text = "1 if probes, hooks and the helper that runs commands work"
         yield ("sipfront_health_working", text, "gauge", {}, float(not self.trouble))
 

@@ -119,6 +119,7 @@ class Server:
             self.view = EngineView(self.engine.shared, clock.now)
             self.supervisor.rescuer = Rescuer(self.engine.care)
             self.supervisor.owned = self.view.owned
+            self.supervisor.traffic = self.view.traffic
         self.persist: Persist | None = None
         if isinstance(self.engine, Engine):
             self.persist = Persist(

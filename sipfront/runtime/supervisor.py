@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sipfront.control import actions, evidence
 from sipfront.runtime import clock
 from sipfront.runtime.log import event
+from sipfront.runtime.measures import Measures
 from sipfront.stack import notices as told
 from sipfront.stack.route import NodeState, Route, Standing
 
@@ -33,6 +34,9 @@ EVENTS = 1000
 #: A node that speaks 1,000 times a second is heard by control 100 times a second; before anything
 #: is judged it is told the newest anyway.
 HEAR = 0.01
+
+#: Real calls are counted so often, seconds: ten times in what is looked back on.
+COUNT = 0.9
 
 #: Kinds of events that somebody should look at.
 _LOUD = {"failover", "down", "unknown", "lost", "kept", "alarm", "asleep", "overloaded"}
@@ -68,6 +72,12 @@ class Supervisor:
         self.run_hook: Callable[[actions.RunHook], None] | None = None
         #: closes a connection
         self.hang_up: Callable[[Flow], None] | None = None
+        #: per node: final answers to real calls so far, and how many of them were failures
+        self.traffic: Callable[[], Sequence[tuple[int, int]]] | None = None
+        self._counted: tuple[tuple[int, int], ...] = ()
+        self._count_at = 0.0
+        self.measures = Measures()
+        self.listeners.append(self.measures.event)
         self._lost = (False,) * len(monitor.settings.nodes)
         self._ask = ask_witness
         self._now = now
@@ -120,6 +130,7 @@ class Supervisor:
         if self._deadline is None or now >= self._deadline:
             self._pass_on_heard(0.0)
             self._drained(now)
+            self._count_traffic(now)
             self.monitor.expire(now)
             self._deadline = None
 
@@ -161,6 +172,7 @@ class Supervisor:
     def hook_done(self, done: evidence.HookDone) -> None:
         """A hook has ended.  The driver is to be woken after this."""
         self._pass_on_heard(0.0)
+        self.measures.hook(done)
         self.monitor.evidence(done)
         self._deadline = None
 
@@ -212,6 +224,17 @@ class Supervisor:
         for node, standing in enumerate(self.route.standings):
             if standing is Standing.DRAINING and not self.owned(node):
                 self.monitor.drained(node, now)
+
+    def _count_traffic(self, now: float) -> None:
+        """Tell control once a second how real calls went."""
+        if self.traffic is None or now < self._count_at + COUNT:
+            return
+        self._count_at = now
+        counted = tuple(self.traffic())
+        before = self._counted or counted
+        self._counted = counted
+        for node, ((finals, failed), (was, bad)) in enumerate(zip(counted, before, strict=True)):
+            self.monitor.evidence(evidence.Traffic(node, finals - was, failed - bad, now))
 
     def _pass_on_heard(self, gap: float) -> None:
         for node, at in enumerate(self.engine.heard):

@@ -36,7 +36,7 @@ class Failover:
         self._shared = shared
         self._proxy = proxy
         #: requests that wait for a route, by their transaction's key
-        self.parked: dict[bytes, ServerTx] = {}
+        self.parked = shared.parked
 
     def to_pair(self, server: ServerTx, plan: Plan, now: float) -> None:
         """Send to the owner, the pinned or the active node; hedge or park when that is in doubt."""

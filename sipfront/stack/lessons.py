@@ -35,6 +35,9 @@ def node_answered(shared: Shared, client: ClientTx, message: Message, now: float
         pass
     elif status >= 200:
         link.ringing.pop(client.branch, None)
+        if client.server is not None and status not in CHALLENGES:
+            link.finals += 1
+            link.failed += 500 <= status < 600 and status != 503
     elif not client.abandoned:
         link.ringing[client.branch] = client
     if status in CHALLENGES:

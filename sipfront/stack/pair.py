@@ -29,6 +29,8 @@ class Link:
     """What the data path knows of one node."""
 
     __slots__ = (
+        "failed",
+        "finals",
         "first_unanswered",
         "flows",
         "heard",
@@ -60,6 +62,9 @@ class Link:
         self.samples = 0
         self.interval = interval
         self.overloaded_until = 0.0
+        #: final answers to calls from outside, challenges aside, and how many were 5xx but 503
+        self.finals = 0
+        self.failed = 0
         #: requests to it that have no answer above 100 yet
         self.pending: dict[bytes, ClientTx] = {}
         #: calls (X-Sipfront-Call) that went on elsewhere while it did not answer, newest last

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from sipfront.stack.flows import Flow, Flows, Listener
     from sipfront.stack.settings import Settings
+    from sipfront.stack.transaction import ServerTx
 
 #: Notices that wait for the runtime at most; it takes them after every batch.
 MAX_NOTICES = 10_000
@@ -59,6 +60,8 @@ class Shared:
         self.nonces = Nonces()
         self.named = NamedTargets(MAX_NAMED)
         self.enrolments = Enrolments(self.tokens, len(settings.nodes), settings.wall_offset)
+        #: requests that wait for a route, by their transaction's key
+        self.parked: dict[bytes, ServerTx] = {}
         self.trunk_flows: dict[str, tuple[Flow, ...]] = {}
         self.counters: dict[str, int] = {}
         self.tally = Tally()

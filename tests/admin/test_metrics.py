@@ -47,3 +47,14 @@ def test_a_scrape_is_bounded() -> None:
         ("sipfront_x", "x", "gauge", {"n": str(n)}, 1.0) for n in range(MAX_SAMPLES + 9)
     ]
     assert render(registry(pair)).count(b"sipfront_x{") == MAX_SAMPLES
+
+
+def test_a_histogram_has_buckets_a_sum_and_a_count() -> None:
+    pair = Pair()
+    buckets = (("0.1", 2.0), ("+Inf", 3.0))
+    pair.samples = [("sipfront_t_seconds", "t", "histogram", {"node": "a"}, (buckets, 1.5))]
+    text = render(registry(pair)).decode()
+    assert "# TYPE sipfront_t_seconds histogram" in text
+    assert 'sipfront_t_seconds_bucket{le="0.1",node="a"} 2.0' in text
+    assert 'sipfront_t_seconds_count{node="a"} 3.0' in text
+    assert 'sipfront_t_seconds_sum{node="a"} 1.5' in text

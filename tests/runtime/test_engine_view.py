@@ -31,7 +31,7 @@ def test_counts_and_needed_connections() -> None:
     shared.legs.add(leg)
     shared.legs.confirm(leg)
     assert view.owned(0) == 1
-    assert view.gauges() == {"bindings": 2, "calls": 1, "dialogs": 1}
+    assert view.gauges() == {"bindings": 2, "calls": 1, "dialogs": 1, "parked": 0}
     assert [view.holds(flow) for flow in (registered, expired, talking)] == [True, False, True]
     shared.legs.remove(leg)
     assert view.holds(talking)

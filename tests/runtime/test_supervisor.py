@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from sipfront.control import actions
+from sipfront.control import actions, evidence
 from sipfront.control.monitor import Monitor
 from sipfront.control.settings import Settings
 from sipfront.runtime.supervisor import Supervisor
@@ -214,3 +214,24 @@ def test_events_of_the_runtime_stand_beside_them() -> None:
     assert (last["event"], last["text"]) == ("reload", "read again")
     assert last["at"] > 1e9
     assert actions.ROLE_EVENTS
+
+
+def test_real_calls_are_told_to_control_once_a_second() -> None:
+    room = Room()
+    counted = [(10, 0), (0, 0)]
+    told: list[evidence.Traffic] = []
+    take = room.supervisor.monitor.evidence
+
+    def keep(ev: evidence.Evidence) -> None:
+        if isinstance(ev, evidence.Traffic):
+            told.append(ev)
+        take(ev)
+
+    room.supervisor.monitor.evidence = keep  # type: ignore[method-assign]
+    room.supervisor.traffic = lambda: counted
+    for n in range(5):
+        if n == 3:
+            counted[0] = (18, 6)
+        room.supervisor.expire(2.0 + n)
+    assert [(ev.node, ev.finals, ev.failed) for ev in told if ev.finals] == [(0, 8, 6)]
+    assert len(told) == 10
