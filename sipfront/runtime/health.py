@@ -114,7 +114,13 @@ class Health:
             bounds = [*map(str, BUCKETS), "+Inf"]
             buckets = tuple(zip(bounds, map(float, counts), strict=True))
             text = "How long deeper probes took"
-            yield ("sipfront_probe_seconds", text, "histogram", self._labels(job), (buckets, job.seconds))
+            yield (
+                "sipfront_probe_seconds",
+                text,
+                "histogram",
+                self._labels(job),
+                (buckets, job.seconds),
+            )
         text = "1 if probes, hooks and the helper that runs commands work"
         yield ("sipfront_health_working", text, "gauge", {}, float(not self.trouble))
 
