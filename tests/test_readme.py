@@ -110,8 +110,9 @@ def test_what_is_said_to_be_missing_is_missing() -> None:
     limits = README.read_text().partition("## What it is not")[2].partition("\n## ")[0]
     for word in ("static", "shared", "mirror", "nudge"):
         assert f"`{word}`" in limits
-    assert set(VALUES["trunks[].register"]) == {"node", "front"}
-    assert "trunks[].credentials" in KEYS
+    assert "leases" in KEYS
+    assert set(VALUES["store"]) == {"redis"}
+    assert "Redis and etcd" in limits
 
 
 def test_keys_that_are_named_are_in_the_sample() -> None:
