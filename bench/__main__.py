@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from bench import faults, ringing, spaces, speed
+from bench import faults, registrations, ringing, spaces, speed
 from bench.lab import WIRINGS
 
 #: The faults of ``all``, and those of the short overview that ``make bench`` is.
@@ -51,9 +51,20 @@ def main() -> int:
     verb.add_argument("fault", choices=ringing.FAULTS, nargs="*", help="one after the other")
     verb.add_argument("--calls", type=int, default=50, help="how many ring at once")
     verb.add_argument("--one-dialog", action="store_true", help="a carrier that takes one To-tag")
+    verb = verbs.add_parser(
+        "registrations",
+        help="a storm, a day, costs, on a moved clock",
+    )
+    verb.add_argument("what", choices=registrations.KINDS, nargs="*")
+    verb.add_argument("--phones", type=int, help="how many (2000; a day: 1000)")
+    verb.add_argument("--rate", type=float, default=200.0, help="REGISTERs a second to a node")
+    verb.add_argument("--hours", type=float, default=24.0, help="length of a day")
+    verb.add_argument("--seed", type=int, default=1, help="another day")
     arguments = parser.parse_args()
     if arguments.verb == "ringing":
         return _ringing(arguments)
+    if arguments.verb == "registrations":
+        return _registrations(arguments)
     if arguments.verb in speed.VERBS:
         return speed.run(arguments)
     if arguments.verb == "faults":
@@ -74,6 +85,26 @@ def _ringing(arguments: argparse.Namespace) -> int:
         print("\n".join(found.lines()), flush=True)
         bad += not found.good
     return int(bad > 0)
+
+
+def _registrations(arguments: argparse.Namespace) -> int:
+    bad = 0
+    for what in arguments.what or registrations.KINDS:
+        print(f"==== registrations {what}", flush=True)
+        many = arguments.phones or (1000 if what == "day" else 2000)
+        if what == "storm":
+            found = registrations.storm(many, arguments.rate)
+        elif what == "day":
+            found = registrations.day(many, arguments.hours, arguments.seed, _progress)
+        else:
+            found = registrations.cost(10 * many)
+        print("\n".join(found.lines), flush=True)
+        bad += len(found.bad)
+    return int(bad > 0)
+
+
+def _progress(text: str) -> None:
+    print(f"  {text}", file=sys.stderr, flush=True)
 
 
 def _faults(arguments: argparse.Namespace) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sipfront.admin.route import LIMIT, Answer, Asked, Route, answer
-from sipfront.admin.schema import array, boolean, number, record, text
+from sipfront.admin.schema import array, boolean, mapping, number, record, text
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -21,8 +21,23 @@ BINDING = record(
         "reachable": boolean(),
         "expires": number("Seconds that it still holds"),
         "user_agent": text(),
+        "nodes": mapping(number(), "Seconds that each node still holds it; 0: not at all"),
+        "seen": number("Seconds since its phone last registered"),
+        "call_id": text("The Call-ID of its phone's REGISTERs"),
+        "params": text("The parameters of its Contact"),
+        "credentials": text("known, refused or unknown: can the front register it by itself"),
     },
-    optional=("contact", "flow", "expires", "user_agent"),
+    optional=(
+        "contact",
+        "flow",
+        "expires",
+        "user_agent",
+        "nodes",
+        "seen",
+        "call_id",
+        "params",
+        "credentials",
+    ),
 )
 
 

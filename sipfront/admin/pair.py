@@ -22,6 +22,7 @@ NODE = record(
         "mode": text("What the operator wishes", enum=list(MODES)),
         "ready": boolean("May it take over now"),
         "why": text("The sentence for its state"),
+        "phones": integer("Phones that can be called through it now"),
         "heard": maybe(number("Seconds since anything came from it")),
         "answered": maybe(number("Seconds since it answered a probe")),
         "rtt_ms": maybe(number("Time to an answer to OPTIONS, smoothed")),
@@ -30,7 +31,16 @@ NODE = record(
         "evidence": mapping(integer(), "What the verdict rests on: pieces of evidence by kind"),
         "counters": mapping(integer(), "What was counted of it"),
     },
-    optional=("standing", "answered", "rtt_ms", "unanswered", "status", "evidence", "counters"),
+    optional=(
+        "standing",
+        "phones",
+        "answered",
+        "rtt_ms",
+        "unanswered",
+        "status",
+        "evidence",
+        "counters",
+    ),
 )
 
 STATUS = record(

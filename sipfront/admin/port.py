@@ -85,7 +85,8 @@ class ControlPort(Protocol):
     def bindings(self, aor: str, limit: int) -> list[dict[str, Any]]:
         """The first ``limit`` bindings of an AOR or user part ("": of all).
 
-        Each has ``aor``, ``contact``, ``flow``, ``reachable``, ``expires`` (seconds), ``user_agent``.
+        Each has ``aor``, ``contact``, ``flow``, ``reachable``, ``expires`` (seconds), ``user_agent``,
+        ``nodes`` (name -> seconds), ``seen``, ``call_id``, ``params``, ``credentials``.
         """
 
     def calls(self, limit: int) -> list[dict[str, Any]]:

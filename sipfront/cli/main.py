@@ -215,9 +215,11 @@ def _looking_verbs(
         views.bindings,
         "the phones that are registered",
         "List the phones that are known: their real Contact, by which flow they are reached, and\n"
-        "for how long. With an address-of-record or an extension: only those.",
+        "for how long, and which nodes have them. With an address-of-record or an extension: only\n"
+        "those, in detail.",
     )
     bindings.add_argument("aor", nargs="?", help="an extension, or user@domain")
+    bindings.add_argument("--watch", action="store_true", help="again every second, until ^C")
     calls = _verb(
         verbs,
         "calls",

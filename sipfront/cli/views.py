@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 import urllib.parse
 from typing import TYPE_CHECKING, Any
@@ -14,12 +15,60 @@ if TYPE_CHECKING:
     import argparse
 
 
+#: Seconds between two looks of --watch.
+WATCH = 1.0
+#: What is said of one binding: key, title.
+_DETAIL = (
+    ("contact", "contact"),
+    ("flow", "flow"),
+    ("reachable", "reachable"),
+    ("expires", "expires, s"),
+    ("seen", "seen, s ago"),
+    ("user_agent", "user agent"),
+    ("params", "parameters"),
+    ("call_id", "Call-ID"),
+    ("credentials", "credentials"),
+)
+
+
 def bindings(args: argparse.Namespace) -> int:
-    """``sipfront bindings [AOR]``."""
+    """``sipfront bindings [AOR]``: all in a table, those of one address in detail."""
     query = urllib.parse.urlencode({"aor": args.aor or "", "limit": args.limit})
-    held = _list(Client(args).get(f"/api/v1/bindings?{query}"), "bindings")
-    columns = ("aor", "reachable", "expires", "flow", "contact", "user_agent")
-    return _show(args, held, columns, "no phone is registered")
+    while True:
+        held = _list(Client(args).get(f"/api/v1/bindings?{query}"), "bindings")
+        if args.watch:
+            print("\033[H\033[2J" if sys.stdout.isatty() else "", end="")
+        if args.aor and held and not args.json:
+            print("\n\n".join("\n".join(_detail(item)) for item in held))
+        else:
+            for item in held if not args.json else ():
+                item["at"] = _places(item)
+            columns = ("aor", "reachable", "expires", "at", "flow", "contact", "user_agent")
+            _show(args, held, columns, "no phone is registered")
+        if not args.watch:
+            return FINE
+        sys.stdout.flush()
+        time.sleep(WATCH)
+
+
+def _places(item: dict[str, Any]) -> str:
+    """The nodes that hold a binding."""
+    nodes = item.get("nodes")
+    if not isinstance(nodes, dict):
+        return "-"
+    return ",".join(name for name, left in nodes.items() if left) or "-"
+
+
+def _detail(item: dict[str, Any]) -> list[str]:
+    """One binding, a line each."""
+    nodes = item.get("nodes")
+    lines = [plain(item.get("aor"))]
+    for key, title in _DETAIL:
+        if key in item:
+            lines.append(f"  {title + ':':<13} {plain(item[key])}")
+    for name, left in nodes.items() if isinstance(nodes, dict) else ():
+        lines.append(f"  {'at ' + name + ':':<13} " + (f"{left:.0f} s" if left else "no"))
+    return lines
 
 
 def calls(args: argparse.Namespace) -> int:

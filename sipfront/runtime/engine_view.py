@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sipfront.stack.dialog import CONFIRMED
+from sipfront.stack.reach import reached
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 #: The set of needed connections is made anew at most so often: it costs a look at every binding
 #: and dialog, and is only asked for when a connection was silent for minutes.
 FRESH = 60.0
+#: More bindings than this are not counted for every question, but once in so many seconds.
+MANY = 5_000
+COUNTED = 10.0
 
 
 class EngineView:
@@ -29,6 +33,8 @@ class EngineView:
         self._now = now
         self._held: set[int] = set()
         self._made: float | None = None
+        self._counted = 0.0
+        self._reachable: list[int] = []
 
     def owned(self, node: int) -> int:
         """Live dialogs of a node, and calls that it is setting up; 0 ends its draining."""
@@ -54,8 +60,10 @@ class EngineView:
     def bindings(self, aor: str, limit: int) -> list[dict[str, Any]]:
         """The bindings of one AOR (or user part), or of all; the first ``limit``."""
         now = self._now()
+        shared = self._shared
+        place = shared.registrar.place
         shown = []
-        for binding in self._shared.bindings:
+        for binding in shared.bindings:
             name = _text(binding.aor)
             if aor and aor not in (name, name.partition("@")[0]):
                 continue
@@ -68,11 +76,37 @@ class EngineView:
                     "reachable": flow.open and binding.expires > now,
                     "expires": round(binding.expires - now, 1),
                     "user_agent": _text(binding.user_agent),
+                    "nodes": {
+                        node.name: max(0.0, round(binding.held[place(number)] - now, 1))
+                        for number, node in enumerate(shared.settings.nodes)
+                    },
+                    "seen": round(now - binding.seen, 1),
+                    "call_id": _text(binding.call_id),
+                    "params": _text(binding.params),
+                    "credentials": self._credentials(binding.aor),
                 }
             )
             if len(shown) >= limit:
                 break
         return shown
+
+    def _credentials(self, aor: bytes) -> str:
+        """Whether the front can register a phone by itself."""
+        accounts = self._shared.accounts
+        if aor in accounts.refused:
+            return "refused"
+        return "known" if accounts.of(aor) is not None else "unknown"
+
+    def reachable(self) -> list[int]:
+        """How many phones each node can call now; with many phones up to 10 s old."""
+        now = self._now()
+        bindings = self._shared.bindings
+        if len(bindings) > MANY and now < self._counted + COUNTED:
+            return self._reachable
+        self._counted = now
+        nodes = range(len(self._shared.settings.nodes))
+        self._reachable = [reached(self._shared, node, now)[0] for node in nodes]
+        return self._reachable
 
     def dialogs(self, names: Sequence[str], limit: int) -> list[dict[str, Any]]:
         """The live dialogs, oldest first; two with one ``call`` are the legs of one call."""

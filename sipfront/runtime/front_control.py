@@ -94,7 +94,10 @@ class FrontControl:
         status = server.monitor.status(now)
         gauges = self._gauges()
         nodes = []
-        for node, configured in zip(status.nodes, server.config.nodes, strict=True):
+        phones = server.view.reachable() if server.view is not None else [0] * len(status.nodes)
+        for node, configured, reached in zip(
+            status.nodes, server.config.nodes, phones, strict=True
+        ):
             heard = None if node.heard_ms is None else round(node.heard_ms / 1000, 3)
             nodes.append(
                 {
@@ -105,6 +108,7 @@ class FrontControl:
                     "standing": node.standing,
                     "mode": node.mode,
                     "ready": node.ready,
+                    "phones": reached,
                     "why": node.why,
                     "heard": heard,
                     "answered": None if node.answered_ms is None else node.answered_ms / 1000,
@@ -187,6 +191,11 @@ class FrontControl:
                     labels,
                     float(node.standing == name),
                 )
+        phones = server.view.reachable() if server.view is not None else []
+        for node, reached in zip(status.nodes, phones, strict=False):
+            text = "Phones that can be called through this node now"
+            labels = {"node": node.name}
+            yield ("sipfront_phones_reachable", text, "gauge", labels, float(reached))
         for node in status.nodes:
             text = "1 if it may take over now"
             yield ("sipfront_node_ready", text, "gauge", {"node": node.name}, float(node.ready))

@@ -34,6 +34,7 @@ class Binding:
         "contact",
         "cseq",
         "doubted",
+        "due",
         "expires",
         "flow",
         "granted",
@@ -82,6 +83,8 @@ class Binding:
         self.local = False
         #: a node refused its last REGISTER: nothing is answered in that node's place
         self.doubted = False
+        #: before this nothing is to be done about it, unless something happens
+        self.due = 0.0
         #: it was given again to a node that had lost it
         self.remade = False
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 #: The rate is kept over slices of this length, seconds: no longer burst than that, and therefore
 #: never more than the rate in any second.
 SLICE = 0.1
+#: A node may see them closer together than they were sent, by a twentieth of a second.
+SLACK = 1.05
 
 
 class Turn(IntEnum):
@@ -45,7 +47,7 @@ class Bucket:
 
     def __init__(self, rate: float) -> None:
         count = max(1, int(rate * SLICE))
-        self._length = count / rate
+        self._length = SLACK * count / rate
         self._sent: deque[float] = deque(maxlen=count)
 
     def at(self) -> float:

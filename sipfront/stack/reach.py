@@ -24,6 +24,19 @@ COUNT = 0.5
 PATIENCE = 120.0
 
 
+def reached(shared: Shared, node: int, now: float) -> tuple[int, int]:
+    """(phones that a node can call, phones that are there)."""
+    #: with these every node can call every phone, whatever the nodes know
+    always = shared.settings.registering.continuity in ("static", "shared")
+    place = shared.registrar.place(node)
+    there = count = 0
+    for binding in shared.bindings:
+        if binding.expires > now:
+            there += 1
+            count += (always or binding.held[place] > now) and binding.flow.open
+    return count, there
+
+
 class Reach:
     """Counts phones."""
 
@@ -31,8 +44,6 @@ class Reach:
         self._shared = shared
         self._mirror = mirror
         continuity = shared.settings.registering.continuity
-        #: whether every node can call every phone, whatever the nodes know
-        self._always = continuity in ("static", "shared")
         self._nudges = continuity in ("nudge", "auto")
         self._waiting: deque[Flow] = deque()
         self._node = -1
@@ -49,17 +60,6 @@ class Reach:
     def put(self, node: int, now: float) -> None:
         """A phone registered itself at a node."""
         self._put[node] = now
-
-    def of(self, node: int, now: float) -> tuple[int, int]:
-        """(phones that a node can call, phones that are there)."""
-        place = self._shared.registrar.place(node)
-        there = reached = 0
-        for binding in self._shared.bindings:
-            if binding.expires > now:
-                there += 1
-                held = self._always or binding.held[place] > now
-                reached += held and binding.flow.open
-        return reached, there
 
     def begin(self, node: int, now: float) -> None:
         """Count from now on."""
@@ -96,14 +96,14 @@ class Reach:
         if self._node < 0 or now < self._at:
             return
         self._at = now + COUNT
-        reached, there = self.of(self._node, now)
-        done = reached >= there
+        count, there = reached(shared, self._node, now)
+        done = count >= there
         over = now - self._begun >= PATIENCE
         if done or over or self._told == (-1, -1):
             last = max(self._put[self._node], self._mirror.put_at[self._node])
             took = max(0.0, last - self._begun) if done else now - self._begun
-            if (reached, there) != self._told or not done:
-                shared.tell(Reached(now, self._node, reached, there, took))
-            self._told = (reached, there)
+            if (count, there) != self._told or not done:
+                shared.tell(Reached(now, self._node, count, there, took))
+            self._told = (count, there)
         if done or over:
             self._node = -1

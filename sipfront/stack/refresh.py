@@ -76,6 +76,7 @@ def judge(shared: Shared, registration: Registration, message: Message, now: flo
     for held, seconds in agreed:
         held.agreed = seconds
         held.expires = now + seconds
+        held.due = min(held.due, held.expires)
         held.seen = now
         held.number = message.cseq
         shared.bindings.touch(held)

@@ -47,6 +47,8 @@ WAIT = 24.0
 ASK = 5.0
 #: A binding that is asked for must last this long, or it may just have ended.
 ASK_LEFT = 30.0
+#: What was told to a node is looked at again after so long, seconds.
+AGAIN = 5.0
 #: Bindings that may be asked for next.
 CANARIES = 4
 #: Our own REGISTERs that wait for a node at most; more are found by the next look.
@@ -225,9 +227,14 @@ class Registrations:
         if not self._names:
             self._names = bindings.names()
         least = HURRY_SLICE if self._hurry else SLICE
+        lacking = any(len(canaries) < CANARIES for canaries in self._canaries)
         for _ in range(min(max(least, count // LOOKS), len(self._names))):
             binding = bindings.get(self._names.pop())
             if binding is None:
+                continue
+            if lacking:
+                self._offer(binding, now)
+            if binding.due > now and not self._hurry:
                 continue
             if binding.expires <= now:
                 self._expired(binding, now)
@@ -249,6 +256,7 @@ class Registrations:
     def _keep(self, binding: Binding, now: float) -> None:
         """Tell the nodes that lack a binding, or will soon."""
         shared = self._shared
+        binding.due = binding.expires
         if shared.accounts.of(binding.aor) is None:
             return
         active = shared.pair.route.active
@@ -256,17 +264,28 @@ class Registrations:
         for node, place in self._places():
             if shared.pair.down(node) or (node != active and not self._mirrors):
                 continue
-            left = binding.held[place] - now
             granted = binding.granted[place]
             # From half-life on at the active node, later at the standby.
-            due = left <= 0 or left < granted * ((0.5 if node == active else 0.3) - spread)
-            due = due or (node == active and binding.held[place] - granted < self._since[node])
-            if left > ASK_LEFT and len(self._canaries[node]) < CANARIES:
-                self._canaries[node].append(binding)
-            if due and self.queues[node].waiting(_OWN) < MAX_OWN:
-                self.mirror.want(binding, node, Kind.PUT, now, soon=node == active)
+            share = (0.5 if node == active else 0.3) - spread
+            due = max(0.0, binding.held[place] - granted * share)
+            if node == active and binding.held[place] - granted < self._since[node] - 0.001:
+                due = 0.0
+            if due <= now:
+                due = now + AGAIN
+                if self.queues[node].waiting(_OWN) < MAX_OWN:
+                    self.mirror.want(binding, node, Kind.PUT, now, soon=node == active)
+            binding.due = min(binding.due, due)
 
     # -- does a node remember? -----------------------------------------------------------------
+
+    def _offer(self, binding: Binding, now: float) -> None:
+        """One that may be asked for."""
+        if self._shared.accounts.of(binding.aor) is None:
+            return
+        for node, place in self._places():
+            canaries = self._canaries[node]
+            if len(canaries) < CANARIES and binding.held[place] - now > ASK_LEFT:
+                canaries.append(binding)
 
     def _ask(self, now: float) -> None:
         """Ask each node now and then for a binding that it must have."""

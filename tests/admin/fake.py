@@ -99,7 +99,11 @@ class Pair:
             listener(entry)
 
     def bindings(self, aor: str, limit: int) -> list[dict[str, Any]]:
-        held = [{"aor": f"{user}@example.com", "reachable": True} for user in (1001, 1002)]
+        nodes = {"pbx-a": 540.0, "pbx-b": 0.0}
+        held = [
+            {"aor": f"{user}@example.com", "reachable": True, "nodes": nodes}
+            for user in (1001, 1002)
+        ]
         return [one for one in held if not aor or one["aor"] == aor][:limit]
 
     def calls(self, limit: int) -> list[dict[str, Any]]:

@@ -22,6 +22,30 @@ def test_bindings(front: Front, capsys: pytest.CaptureFixture[str]) -> None:
     assert "the first 1" in capsys.readouterr().out
 
 
+def test_one_binding_in_detail(front: Front, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bindings", "1001@example.com", *front.where]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("1001@example.com\n")
+    assert "  reachable:    yes" in out
+    assert "  at pbx-a:     540 s" in out
+    assert "  at pbx-b:     no" in out
+
+
+def test_bindings_are_watched(
+    front: Front, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = []
+
+    def enough(seconds: float) -> None:
+        looks.append(seconds)
+        if len(looks) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("sipfront.cli.views.time.sleep", enough)
+    main(["bindings", "--watch", *front.where])
+    assert capsys.readouterr().out.count("1002@example.com") == 3
+
+
 def test_calls(front: Front, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["calls", *front.where]) == 0
     assert "pbx-a" in capsys.readouterr().out
