@@ -43,7 +43,8 @@ function front(status) {
   return el("div", { class: "card front" },
     el("h3", null, "Front"),
     figure(status.epoch, status.epoch === 1 ? "change of role" : "changes of role"),
-    el("p", { class: "small" }, `up ${age(status.uptime)}, version ${status.version}`), store);
+    el("p", { class: "small" }, `up ${age(status.uptime)}, version ${status.version}`),
+    wrong ? el("p", { class: "small bad-text" }, wrong) : null);
 }
 
 function ways(status) {
@@ -80,7 +81,7 @@ function card(node, status, pull) {
       fact("heard", node.heard === null ? "never" : `${age(node.heard)} ago`),
       fact("may start", node.standing),
       node.unanswered ? fact("unanswered", String(node.unanswered)) : null),
-    checks(node),
+    checks(node, status),
     active ? null : whether(node),
     evidence(node),
     pull ? levers(node, status, pull) : null);
@@ -103,13 +104,14 @@ async function wonder(name) {
   if (told) answers.set(name, told.checks);
 }
 
-/** Deeper questions and their verdicts, where the front asks them. */
-function checks(node) {
-  const asked = Array.isArray(node.questions) ? node.questions : [];
+const MARKS = { good: "✓", bad: "✕", unknown: "?", hung: "?" };
+
+/** Deeper questions and their newest outcomes, where the front asks them. */
+function checks(node, status) {
+  const asked = (status.probes || []).filter((one) => one.node === node.name);
   if (!asked.length) return null;
-  return el("ul", { class: "checks" }, asked.map((one) =>
-    el("li", { class: one.good === false ? "bad-text" : "" },
-      `${one.good === true ? "✓" : one.good === false ? "✕" : "?"} ${one.name}`, one.why ? `: ${one.why}` : "")));
+  return el("ul", { class: "checks" }, asked.map((one) => el("li", { class: one.outcome === "bad" ? "bad-text" : "" },
+    `${MARKS[one.outcome] || "?"} ${one.probe}`, one.text ? `: ${one.text}` : "", ` (${age(one.age)} ago)`)));
 }
 
 function evidence(node) {
