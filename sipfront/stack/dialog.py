@@ -213,6 +213,13 @@ class Legs:
                 self._changed[leg.key] = leg
             self.owned[leg.owner] += 1
 
+    def rehome(self, leg: Leg, owner: int) -> None:
+        """It lives at another node from now on."""
+        if leg.state == CONFIRMED:
+            self.owned[leg.owner] -= 1
+            self.owned[owner] += 1
+        leg.owner = owner
+
     def remove(self, leg: Leg) -> None:
         """The dialog is over."""
         if leg.state == CONFIRMED:

@@ -11,6 +11,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from sipfront.sip.answer import KIND, description, refusal
+from sipfront.stack.dialog import EARLY
 
 if TYPE_CHECKING:
     from sipfront.sip.message import Message
@@ -67,6 +68,8 @@ class Orphans:
         """The INVITE of ``client`` goes to another node: its early dialogs are nobody's now."""
         kept = plan.kept
         for leg in client.legs:
+            if leg.state != EARLY:
+                continue
             leg.lost = True
             if kept is not None and leg.inside_tag == kept.tag:
                 leg.kept = kept

@@ -271,7 +271,7 @@ def adopt(shared: Shared, leg: Leg, kept: Kept, client: ClientTx) -> None:
         return
     leg.kept = kept
     leg.lost = False
-    leg.owner = client.node
+    shared.legs.rehome(leg, client.node)
     leg.epoch = shared.pair.route.epoch
     leg.inside_flow = client.flow
     leg.inside_target = client.sent.split(b" ", 2)[1]

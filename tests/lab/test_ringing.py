@@ -11,11 +11,14 @@ from pathlib import Path
 import pytest
 
 from bench import ringing, spaces
+from tests.lab.faulting import FULL
+
+CASES = [("kill", False), ("freeze", False), ("kill", True)]
+if FULL:
+    CASES.append(("freeze", True))
 
 
-@pytest.mark.parametrize(
-    ("fault", "one_dialog"), [("kill", False), ("freeze", False), ("kill", True)]
-)
+@pytest.mark.parametrize(("fault", "one_dialog"), CASES)
 def test_fifty_ringing_calls(lab: Path, fault: str, one_dialog: bool) -> None:
     found = spaces.run(ringing.run(fault, one_dialog=one_dialog))
     print("\n" + "\n".join(found.lines()))

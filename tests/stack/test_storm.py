@@ -8,6 +8,8 @@ the end nothing is left.
 from __future__ import annotations
 
 import random
+from dataclasses import replace
+from ipaddress import ip_network
 
 import pytest
 
@@ -15,6 +17,7 @@ from sipfront.sip import headers as h
 from sipfront.sip.message import Message
 from sipfront.stack.flows import Flow
 from sipfront.stack.route import NodeState, Standing
+from sipfront.stack.settings import PeerRule
 from tests.stack.world import CARRIER, FRONT, INSIDE, NODE_A, NODE_B, Sent, World, answer, request
 
 SECRET = (NODE_A.encode(), NODE_B.encode(), INSIDE.encode())
@@ -60,6 +63,10 @@ class Storm:
     def __init__(self, seed: int) -> None:
         self.dice = random.Random(seed)
         self.world = World()
+        if seed % 2:  # everybody outside gets lost in a second early dialog
+            rules = (PeerRule((ip_network("0.0.0.0/0"),), None, False),)
+            assert self.world.settings is not None
+            self.world = World(settings=replace(self.world.settings, peers=rules))
         world = self.world
         self.phones = [world.phone("198.51.100.20", 41000 + number) for number in range(4)]
         self.phones += [
@@ -89,7 +96,7 @@ class Storm:
     def new_request(self) -> None:
         flow = self.dice.choice(self.peers)
         self.count += 1
-        method = self.dice.choice(METHODS)
+        method = self.dice.choice(("INVITE", self.dice.choice(METHODS)))
         if flow.node >= 0:
             uri = self.dice.choice(self.contacts)
         else:
@@ -106,6 +113,9 @@ class Storm:
         if self.dice.random() < 0.2 and self.asked and flow.node >= 0:
             calls = self.dice.choice(self.asked).message.named(b"x-sipfront-call")
             extra += [f"X-Sipfront-Call: {call.decode()}" for call in calls]
+        body = self.description(flow) if method == "INVITE" else ""
+        if body:
+            extra.append("Content-Type: application/sdp")
         text = request(
             method,
             uri,
@@ -115,9 +125,20 @@ class Storm:
             sender=f"<sip:u@{flow.host if flow.node >= 0 else 'example.com'}>;tag=f{self.count}",
             contact=self.contact(flow),
             extra="\n".join(extra),
+            body=body,
         )
         self.said.append((flow, text))
         self.say(flow, text)
+
+    def description(self, flow: Flow) -> str:
+        """What somebody says of its media, or nothing."""
+        if self.dice.random() < 0.4:
+            return ""
+        port = 4000 + 2 * self.dice.randrange(50)
+        return (
+            f"v=0\no=- {flow.ident} {self.count} IN IP4 192.0.2.99\ns=-\nc=IN IP4 192.0.2.99\n"
+            f"t=0 0\nm=audio {port} RTP/AVP 0\n"
+        )
 
     def register(self) -> None:
         flow = self.dice.choice(self.phones)
@@ -166,7 +187,14 @@ class Storm:
             extra.append("Retry-After: 5")
         tag = f"t{asked.flow.ident}x{self.dice.randrange(2)}"
         flow = asked.flow
-        text = answer(asked, status, tag=tag, contact=contact, extra="\n".join(extra))
+        body = ""
+        if method == "INVITE" and 100 < status < 300:
+            body = self.description(flow)
+            if body:
+                extra.append("Content-Type: application/sdp")
+            if status < 200 and self.dice.random() < 0.5:
+                extra += ["Require: 100rel", f"RSeq: {self.count + 1}"]
+        text = answer(asked, status, tag=tag, contact=contact, extra="\n".join(extra), body=body)
         self.say(flow, text)
 
     def in_dialog(self) -> None:
@@ -227,6 +255,21 @@ class Storm:
         for leg in self.world.engine.legs_of(self.dice.randrange(2))[:2]:
             if self.dice.random() < 0.3:
                 self.world.engine.care.end(leg, self.world.now, "Q.850;cause=41")
+        self.take(self.world.out())
+
+    def ring_and_die(self) -> None:
+        """Whatever was asked last rings, and its node dies."""
+        asked = [item for item in self.asked[-6:] if item.message.method == b"INVITE"]
+        for item in asked:
+            if item.flow.node >= 0:
+                tag, contact = f"t{item.flow.ident}x0", self.contact(item.flow)
+                self.say(item.flow, answer(item, 180, tag=tag, contact=contact))
+        dead = self.dice.randrange(2)
+        states = [NodeState.UP, NodeState.UP]
+        states[dead] = NodeState.DOWN
+        standings = [Standing.ACTIVE, Standing.ACTIVE]
+        standings[dead] = self.dice.choice([Standing.FENCED, Standing.DRAINING])
+        self.world.route(1 - dead, tuple(states), tuple(standings))  # type: ignore[arg-type]
         self.take(self.world.out())
 
     def break_something(self) -> None:
@@ -294,11 +337,12 @@ class Storm:
                 self.in_dialog,
                 self.from_the_callee,
                 self.decide,
+                self.ring_and_die,
                 self.break_something,
                 self.pass_time,
                 self.probe,
             ],
-            [10, 4, 6, 30, 8, 5, 2, 2, 8, 1],
+            [10, 4, 6, 30, 8, 5, 2, 3, 2, 8, 1],
         )[0]()
 
     def calm(self) -> None:
