@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zlib import crc32
 
+from sipfront.runtime import leg_rows
 from sipfront.runtime.errors import StartupError
 from sipfront.stack.bindings import Binding
-from sipfront.stack.dialog import CONFIRMED, Leg
+from sipfront.stack.dialog import CONFIRMED, ENDED
 from sipfront.stack.enrolment import Enrolment
 from sipfront.stack.flows import Flow, Flows, Listener, Transport
 from sipfront.stack.named import Named
-from sipfront.stack.session import Session
 from sipfront.stack.tagmap import Kept
 from sipfront.store.memory import MemoryStore
 from sipfront.store.port import Row, StoreError
@@ -27,6 +27,7 @@ from sipfront.store.sqlite import SqliteStore
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sipfront.stack.dialog import Leg
     from sipfront.stack.front import Engine
     from sipfront.store.port import Store
 
@@ -38,35 +39,6 @@ BEHIND = 0.04
 MARSHAL = 4
 #: Octets of the checksum before each value.
 CHECKSUM = 4
-#: Whenever the front speaks in somebody's place after its own restart, CSeq jumps by this: the
-#: store may be behind, and jumps are legal (RFC 3261 12.2.2).
-CSEQ_JUMP = 100
-
-_LEG_FIELDS = (
-    "call_id",
-    "outside_tag",
-    "inside_tag",
-    "owner",
-    "epoch",
-    "kind",
-    "by_outside",
-    "outside_target",
-    "outside_routes",
-    "outside_token",
-    "outside_cseq",
-    "outside_party",
-    "inside_target",
-    "inside_routes",
-    "inside_token",
-    "inside_cseq",
-    "inside_uri",
-    "inside_party",
-    "trunk",
-    "correlation",
-    "event",
-)
-
-
 #: (transport, address and port it is bound to), remote address, remote port.  Not the listener's
 #: number: another configuration may have numbered them anew.
 Place = tuple[tuple[int, str, int], str, int]
@@ -166,6 +138,7 @@ class Persist:
         self._now = now
         done = {
             "leg": self._leg,
+            "owed": self._owed,
             "binding": self._binding,
             "named": self._named,
             "kept": self._other_tag,
@@ -187,6 +160,7 @@ class Persist:
         self._join()
         self.engine.care.resume(now)
         shared.legs.track()
+        self.engine.care.owed.track()
         shared.bindings.track()
         shared.named.track()
         shared.enrolments.track()
@@ -194,29 +168,28 @@ class Persist:
             self.store.put(bad)
 
     def _leg(self, key: bytes, value: tuple[Any, ...]) -> bool:
-        plain, (place, *more) = value[: len(_LEG_FIELDS)], value[len(_LEG_FIELDS) :]
-        leg = Leg(plain[0], plain[1], plain[2], plain[3])
-        for name, item in zip(_LEG_FIELDS[4:], plain[4:], strict=True):
-            setattr(leg, name, item)
+        leg, joined = self._read_leg(key, value)
+        if joined:
+            self._joined[key] = joined
         legs = self.engine.shared.legs
-        if leg.key != key or not 0 <= leg.owner < len(legs.owned):
-            raise Unreadable("not what its name says")
-        leg.outside_cseq += CSEQ_JUMP
-        leg.inside_cseq += CSEQ_JUMP
-        leg.outside_flow = self._flow(place)
-        leg.inside_flow = self._node_flow(leg.owner)
-        if more:  # version 1 of the file had nothing here
-            session, seen, until, joined = more
-            if session is not None:
-                leg.session = Session.restored(session, self._offset)
-            leg.seen = seen - self._offset if seen else 0.0
-            leg.until = until - self._offset if until else 0.0
-            if joined:
-                self._joined[key] = joined
         legs.add(leg)
         legs.confirm(leg)
         self.legs += 1
         return True
+
+    def _owed(self, key: bytes, value: tuple[Any, ...]) -> bool:
+        leg, _ = self._read_leg(key, value)
+        leg.state = ENDED
+        self.engine.care.owed.add(leg)
+        return True
+
+    def _read_leg(self, key: bytes, value: tuple[Any, ...]) -> tuple[Leg, bytes]:
+        leg, place, joined = leg_rows.read(value, self._offset)
+        if leg.key != key or not 0 <= leg.owner < len(self.engine.shared.legs.owned):
+            raise Unreadable("not what its name says")
+        leg.outside_flow = self._flow(place)
+        leg.inside_flow = self._node_flow(leg.owner)
+        return leg, joined
 
     def _join(self) -> None:
         """Calls that had gone on without their node go on so."""
@@ -319,6 +292,8 @@ class Persist:
             if kept is not None or key in self._kept:
                 self._row(rows, "kept", key, kept, Kept.stored)
                 (self._kept.discard if kept is None else self._kept.add)(key)
+        for key, leg in self.engine.care.owed.changes().items():
+            self._row(rows, "owed", key, leg, self._leg_values)
         for key, binding in shared.bindings.changes().items():
             self._row(rows, "binding", key, binding, self._binding_values)
         for key, named in shared.named.changes().items():
@@ -347,14 +322,7 @@ class Persist:
             self.unpacked += 1
 
     def _leg_values(self, leg: Leg) -> tuple[Any, ...]:
-        plain = [getattr(leg, name) for name in _LEG_FIELDS]
-        more = (
-            None if leg.session is None else leg.session.stored(self._offset),
-            leg.seen + self._offset if leg.seen else 0.0,
-            leg.until + self._offset if leg.until else 0.0,
-            b"" if leg.joined is None else leg.joined.key,
-        )
-        return (*plain, _place(leg.outside_flow), *more)
+        return leg_rows.values(leg, _place(leg.outside_flow), self._offset)
 
     def _binding_values(self, binding: Binding) -> tuple[Any, ...]:
         return (

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sipfront.stack.dialog import Gone, Leg
+    from sipfront.stack.owed import Owed
     from sipfront.stack.proxy import Proxy
     from sipfront.stack.shared import Shared
 
@@ -19,6 +20,11 @@ class Care:
     def __init__(self, shared: Shared, proxy: Proxy) -> None:
         self._shared = shared
         self._proxy = proxy
+
+    @property
+    def owed(self) -> Owed:
+        """What nodes have to be told when they return."""
+        return self._proxy.owed
 
     def live(self) -> list[Leg]:
         """All dialogs, oldest first."""

@@ -188,8 +188,9 @@ class Failover:
         pair = self._shared.pair
         old, pair.route = pair.route, route
         for link in pair.links:
-            if old.states[link.node] == NodeState.DOWN != route.states[link.node]:
-                self._proxy.aftermath.node_back(link, now)
+            if route.states[link.node] != NodeState.DOWN:
+                if old.states[link.node] == NodeState.DOWN or self._proxy.owed.unsure:
+                    self._proxy.owed.back(link, now)
             if route.standings[link.node] != Standing.STANDBY:
                 link.started.clear()
                 if route.standings[link.node] != old.standings[link.node]:
@@ -198,6 +199,7 @@ class Failover:
                 continue
             if old.states[link.node] != NodeState.DOWN or old.active != route.active:
                 self._proxy.aftermath.node_down(link, now)
+        self._proxy.owed.unsure = False
         self._release(now)
 
     def move(self, client: ClientTx, now: float) -> None:
@@ -247,7 +249,8 @@ class Failover:
         if request.method == b"BYE":
             self._proxy.refuse(server, 200, now)
             if plan.leg is not None:
-                self._proxy.aftermath.owe(plan.leg)
+                plan.leg.seen = now
+                self._proxy.owed.add(plan.leg)
                 self._proxy.end(plan.leg, remember=True)
         elif request.method in (b"INVITE", b"UPDATE"):
             self._proxy.refuse(server, 500, now, b"Retry-After: 4\r\n")

@@ -83,8 +83,6 @@ class Joined:
         self.clocks = Clocks(self, proxy.layer.timers)
         #: by the leg whose party asked: the newest exchange of descriptions
         self._exchanges: dict[bytes, Exchange] = {}
-        #: legs of which the node was told that they are over
-        self._told: set[bytes] = set()
 
     @property
     def layer(self) -> Transactions:
@@ -105,6 +103,7 @@ class Joined:
         self.shared.note(now, "call kept", one.call_id, "with " + other.call_id.decode("latin-1"))
         for leg in (one, other):
             self._owed_ack(leg)
+            self._proxy.owed.add(leg)
             self.clocks.start(leg, now)
 
     def resume(self, now: float) -> None:
@@ -223,7 +222,6 @@ class Joined:
 
     def gone(self, leg: Leg, other: Leg, now: float, reason: bytes = LOST) -> None:
         """The party of ``leg`` has hung up or is lost: so the other one is told."""
-        self._proxy.aftermath.owe(leg)
         self.shared.legs.ended_by_us(leg)
         self.shared.count("kept calls ended")
         self._finish(leg)
@@ -245,21 +243,4 @@ class Joined:
 
     def _finish(self, leg: Leg) -> None:
         self._exchanges.pop(leg.key, None)
-        self._told.discard(leg.key)
         self.clocks.stop(leg)
-
-    # -- the node ------------------------------------------------------------------------------
-
-    def untold(self, node: int) -> list[Leg]:
-        """Kept legs that a node may still believe to be its own; once."""
-        found = [
-            leg
-            for leg in self.shared.legs
-            if leg.joined is not None and leg.owner == node and leg.key not in self._told
-        ]
-        self._told.update(leg.key for leg in found)
-        return found
-
-    def told(self, leg: Leg) -> bool:
-        """Whether the node knows that this leg is over."""
-        return leg.joined is not None and leg.key in self._told

@@ -29,6 +29,7 @@ from sipfront.stack.lessons import CHALLENGES, forgive, issued, node_answered
 from sipfront.stack.lifetime import Sweep
 from sipfront.stack.notices import Answered
 from sipfront.stack.orphans import Orphans
+from sipfront.stack.owed import Owed
 from sipfront.stack.parting import Parting
 from sipfront.stack.refused import count_refusal
 from sipfront.stack.reinvite import Reinvites
@@ -59,6 +60,7 @@ class Proxy:
         self.parting = Parting(shared, self)
         self.farewells = Farewells(shared, self)
         self.orphans = Orphans(shared, self)
+        self.owed = Owed(shared, self)
         self.joined = Joined(shared, self)
         self.sweep = Sweep(shared, self.layer.timers, self.end)
         self.leaving = Leaving(shared, self)

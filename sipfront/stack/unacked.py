@@ -151,7 +151,7 @@ class Unacked:
         if server.plan is not None:
             self._proxy.leaving.leave(server.plan, client.flow, ending)
         self._shared.legs.ended_by_us(leg)
-        self._proxy.aftermath.owe(leg)
+        self._proxy.owed.add(leg)
 
     # -- for Repeat ----------------------------------------------------------------------------
 

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sipfront.runtime import persist
+from sipfront.runtime import leg_rows
 from sipfront.runtime.errors import StartupError
+from sipfront.runtime.leg_rows import CSEQ_JUMP
 from sipfront.runtime.persist import (
-    CSEQ_JUMP,
     Persist,
     Roles,
     Unreadable,
@@ -71,7 +71,7 @@ def test_every_field_of_a_leg_is_named_here() -> None:
         "call_id", "outside_tag", "inside_tag", "owner", "state", "outside_flow", "inside_flow",
         "kept", "alias", "lost", "session", "seen", "until", "joined",
     }  # fmt: skip
-    assert set(persist._LEG_FIELDS) == set(Leg.__slots__) - {
+    assert set(leg_rows.FIELDS) == set(Leg.__slots__) - {
         "state", "outside_flow", "inside_flow",
         "kept", "alias",  # a row of their own, see below
         "lost",  # early dialogs are not saved

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sipfront.runtime.persist import CSEQ_JUMP
+from sipfront.runtime.leg_rows import CSEQ_JUMP
 from sipfront.sip import headers as h
 from tests.runtime.lives import Kept, again, begun, call_up
 from tests.stack.test_front import register

@@ -234,3 +234,15 @@ def reinvite(
         request("ACK", target, branch=f"k-{party.call_id}", cseq=cseq, **common),
     )
     assert ack.message.method == b"ACK"
+
+
+def kept(**more: object) -> KeptCall:
+    """A call whose node has just died, and nobody noticed."""
+    call = up(**more)  # type: ignore[arg-type]
+    sent = call.die()
+    assert [item.message.method for item in sent] == []
+    assert call.world.engine.counters["calls kept"] == 1
+    a, b = call.legs
+    assert (a.joined, b.joined) == (b, a)
+    assert call.world.engine.shared.legs.owned == [0, 0]
+    return call
