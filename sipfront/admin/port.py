@@ -96,6 +96,19 @@ class ControlPort(Protocol):
         and ``inside`` (From and To values), ``from``, ``flow``, ``trunk``, ``node``, ``epoch``.
         """
 
+    def live_calls(self, node: str, limit: int) -> list[dict[str, Any]]:
+        """The first ``limit`` calls (both legs as one) that are not over; of one node, or of all.
+
+        As those of :meth:`call_records`, and ``state``: setting up, ringing or up.
+        """
+
+    async def call_records(self, wanted: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """The newest calls that are written down, newest first; does not block the loop.
+
+        ``wanted``: ``limit``, and where given ``before`` (a number: the next page), ``since``,
+        ``until`` (seconds since the epoch of Unix), ``node``, ``party``.
+        """
+
     def trunks(self, limit: int) -> list[dict[str, Any]]:
         """The first ``limit`` trunks: ``name``, ``uri``, ``ways`` (addresses), ``calls``,
         ``register`` and ``registrations``: ``account``, ``registered``, ``expires`` (seconds),

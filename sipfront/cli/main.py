@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from sipfront import __version__
-from sipfront.cli import completion, decisions, demo, files, man, remote, views
+from sipfront.cli import calls, completion, decisions, demo, files, man, remote, views
 from sipfront.cli.errors import Failed, Usage
 from sipfront.cli.teach import teach
 
@@ -220,14 +220,8 @@ def _looking_verbs(
     )
     bindings.add_argument("aor", nargs="?", help="an extension, or user@domain")
     bindings.add_argument("--watch", action="store_true", help="again every second, until ^C")
-    calls = _verb(
-        verbs,
-        "calls",
-        views.calls,
-        "the dialogs that are up",
-        "List the dialogs that are up, oldest first, with the node that carries them. The two legs\n"
-        "of one call have the same first column where the dialplan copies X-Sipfront-Call.",
-    )
+    up = _verb(verbs, "calls", calls.run, "the calls that are up, and the last ones", calls.ABOUT)
+    calls.add(up)
     history = _verb(
         verbs,
         "history",
@@ -243,10 +237,10 @@ def _looking_verbs(
         decisions.EXPLAIN,
     )
     decisions.add_explain(explain)
-    for verb in (bindings, calls, history):
+    for verb in (bindings, up, history):
         most = 1000 if verb is history else 100
         verb.add_argument("--limit", type=_limit, default=most, help=f"so many at most ({most})")
-    return [bindings, calls, history, explain]
+    return [bindings, up, history, explain]
 
 
 def _limit(text: str) -> int:

@@ -28,7 +28,12 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("sipfront bindings", "every phone that is known"),
         ("sipfront bindings 1001", "where is extension 1001"),
     ),
-    "calls": (("sipfront calls", "who is talking, and by which node"),),
+    "calls": (
+        ("sipfront calls", "who is talking, and by which node; who talked last"),
+        ("sipfront calls --node pbx-a", "what draining waits for"),
+        ("sipfront calls --last 100000 --csv > calls.csv", "all that is written down"),
+        ("sipfront calls --last 500 --since 1h --jsonl", "one JSON object a line, for programs"),
+    ),
     "history": (
         ("sipfront history", "everything that the front remembers"),
         ("sipfront history --limit 20", "the last minutes"),

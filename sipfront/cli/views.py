@@ -1,4 +1,4 @@
-"""The verbs that look: ``calls``, ``bindings``, ``history``."""
+"""The verbs that look: ``bindings``, ``history``."""
 
 from __future__ import annotations
 
@@ -69,13 +69,6 @@ def _detail(item: dict[str, Any]) -> list[str]:
     for name, left in nodes.items() if isinstance(nodes, dict) else ():
         lines.append(f"  {'at ' + name + ':':<13} " + (f"{left:.0f} s" if left else "no"))
     return lines
-
-
-def calls(args: argparse.Namespace) -> int:
-    """``sipfront calls``."""
-    held = _list(Client(args).get(f"/api/v1/calls?limit={args.limit}"), "calls")
-    columns = ("call", "kind", "node", "from", "outside", "inside", "flow", "trunk")
-    return _show(args, held, columns, "no call is up")
 
 
 def history(args: argparse.Namespace) -> int:

@@ -18,6 +18,7 @@ from sipfront.config.kinds import FilePath, StatePath, between, state_path
 from sipfront.config.later import later
 from sipfront.config.peers import PeerRule
 from sipfront.config.probes import Probe
+from sipfront.config.records import CallRecords
 from sipfront.config.registrations import Registrations
 from sipfront.config.section import Section
 from sipfront.config.trunks import Trunk
@@ -251,5 +252,6 @@ class Config(Section):
         description="where dialogs, bindings and roles are kept: sqlite://FILE or memory",
         validate_default=True,
     )
+    records: CallRecords = Field(CallRecords(), description="call records")
     admin: Admin = Field(Admin(), description="the HTTP side")
     log: Log = Field(Log(), description="the log")

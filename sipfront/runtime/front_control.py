@@ -5,16 +5,19 @@ Plain values, made on the loop, nothing that blocks.
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from typing import TYPE_CHECKING, Any
 
 from sipfront import __version__
 from sipfront.runtime import clock
 from sipfront.runtime.decisions import Decisions
+from sipfront.runtime.records import as_call
 from sipfront.stack.route import NodeState, Standing
+from sipfront.store.calls import Wanted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from sipfront.runtime.measures import Metric
     from sipfront.runtime.server import Server
@@ -76,6 +79,19 @@ class FrontControl:
         view = self._server.view
         names = self._server.monitor.settings.nodes
         return view.dialogs(names, limit) if view is not None else []
+
+    def live_calls(self, node: str, limit: int) -> list[dict[str, Any]]:
+        """The calls that are not over, oldest first; of one node, or of all ("")."""
+        recorder = self._server.recorder
+        return recorder.live(node, limit) if recorder is not None else []
+
+    async def call_records(self, wanted: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """The newest calls that are written down, newest first."""
+        recorder = self._server.recorder
+        if recorder is None:
+            return []
+        found = await asyncio.to_thread(recorder.store.find, Wanted(**wanted))
+        return [{"n": n, **as_call(row)} for n, row in found]
 
     def trunks(self, limit: int) -> list[dict[str, Any]]:
         """The trunks, the ways to each, and the calls on it."""
@@ -146,7 +162,12 @@ class FrontControl:
     def _gauges(self) -> dict[str, int]:
         """How much there is of everything now."""
         view = self._server.view
-        return {**(view.gauges() if view is not None else {}), **self._server.streams.gauges()}
+        recorder = self._server.recorder
+        return {
+            **(view.gauges() if view is not None else {}),
+            **self._server.streams.gauges(),
+            **(recorder.gauges() if recorder is not None else {}),
+        }
 
     def metrics(self) -> Iterator[Metric]:
         """All samples of now; samples of one name stand together."""

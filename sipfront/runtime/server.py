@@ -23,6 +23,7 @@ from sipfront.runtime.health import Health
 from sipfront.runtime.log import event
 from sipfront.runtime.loop import Driver
 from sipfront.runtime.persist import BEHIND, Persist, Roles, open_store, stored_roles
+from sipfront.runtime.records import Recorder, open_calls
 from sipfront.runtime.rescuer import Rescuer
 from sipfront.runtime.sockets import Sockets
 from sipfront.runtime.streams import Bounds, Streams
@@ -130,6 +131,11 @@ class Server:
         self.credentials = Credentials(
             config.registrations.credentials, self._accounts, self.supervisor.record
         )
+        self.recorder: Recorder | None = None
+        if isinstance(self.engine, Engine):
+            table = open_calls(config.store, config.records.keep, config.records.age)
+            names = [node.name for node in config.nodes]
+            self.recorder = Recorder(self.engine.shared, table, names, offset)
         self.driver = Driver(self.engine, self.supervisor)
         self.trunks = Trunks(self.sockets, self._trunk_resolved, resolver=resolver)
         self.streams = Streams(
@@ -149,7 +155,7 @@ class Server:
         self._node_flows: list[tuple[Flow, ...]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._saver: asyncio.TimerHandle | None = None
-        self._store_healthy = True
+        self._store_healthy = self._records_written = True
 
     def _make_monitor(self, config: Config) -> Monitor:
         """Control, as it was when the front ended, if that is known."""
@@ -174,8 +180,11 @@ class Server:
         if self.persist is None:
             return
         begun = clock.now()
+        remembered = bool(self._stored)
         self.persist.restore(self._stored, begun)
         self._stored = []
+        if self.recorder is not None:
+            self.recorder.restore(remembered=remembered, now=begun)
         if self.persist.legs or self.persist.bindings or self.persist.dropped:
             text = (
                 f"{self.persist.legs} dialogs and {self.persist.bindings} bindings are known again "
@@ -193,6 +202,13 @@ class Server:
         self._saver = asyncio.get_running_loop().call_later(BEHIND, self._save)
         self.chronicle.turn(clock.now())
         self.persist.save()
+        if self.recorder is not None:
+            self.recorder.save(clock.now())
+            written, text = self.recorder.store.health()
+            if written != self._records_written:
+                self._records_written = written
+                kind = "records_recovered" if written else "records_degraded"
+                self.supervisor.record(kind, text, loud=not written)
         healthy, text = self.store.health()
         if healthy != self._store_healthy:
             self._store_healthy = healthy
@@ -268,6 +284,9 @@ class Server:
         if self.persist is not None:
             self.persist.save()
         await asyncio.to_thread(self.chronicle.close)
+        if self.recorder is not None:
+            self.recorder.save(clock.now())
+            await asyncio.to_thread(self.recorder.store.close)
         await asyncio.to_thread(self.store.close)
         self.witnesses.close()
         await self.trunks.close()

@@ -64,6 +64,7 @@ class Aftermath:
                 if leg.state == EARLY:  # what the phone still says in it is answered here
                     self._proxy.end(leg, remember=True)
             branch.legs = []
+        self._shared.records.silenced(server, now)
         self._proxy.layer.close_server(server)
 
     # -- dialogs -------------------------------------------------------------------------------
@@ -71,6 +72,7 @@ class Aftermath:
     def end(self, leg: Leg, now: float, reason: bytes) -> None:
         """End a dialog towards its outside party in its owner's name."""
         shared = self._shared
+        shared.records.ended(leg, now)
         flow = voice.reachable(shared, leg)
         if flow is not None and leg.outside_party and leg.inside_party and leg.outside_target:
             method, extra = b"BYE", b"Reason: %b\r\n" % reason

@@ -142,6 +142,7 @@ class Legs:
         "_changed",
         "_gone",
         "_legs",
+        "_removed",
         "forgotten",
         "joined",
         "limit",
@@ -166,6 +167,7 @@ class Legs:
         self.unacked: dict[Leg, tuple[ClientTx, ServerTx, Message]] = {}
         self._changed: dict[bytes, Leg | None] | None = None
         self._gone: dict[bytes, None] = {}
+        self._removed: list[Leg] = []
         self.limit = limit
         #: confirmed dialogs of each node
         self.owned = [0] * nodes
@@ -228,6 +230,8 @@ class Legs:
             else:
                 self.joined -= 1
             self._recently(leg)
+            if self._changed is not None and len(self._removed) < self.limit:
+                self._removed.append(leg)
         leg.state = ENDED
         self.unacked.pop(leg, None)
         if leg.alias:
@@ -272,6 +276,11 @@ class Legs:
             return {}
         self._changed = {}
         return changed
+
+    def removed(self) -> list[Leg]:
+        """The confirmed legs that were removed since the last time."""
+        removed, self._removed = self._removed, []
+        return removed
 
     def ended_by_us(self, leg: Leg) -> None:
         """The front itself said BYE: the party's own BYE may cross it."""

@@ -13,6 +13,7 @@ from sipfront.sip.headers import JOIN, REPLACES, TARGET_DIALOG
 from sipfront.stack.dialog import ENDED
 from sipfront.stack.forward import routed
 from sipfront.stack.notices import Refused, Silent
+from sipfront.stack.record import HEDGED, MOVED, OVERFLOWED, PARKED, mark
 from sipfront.stack.route import NodeState, Route, Standing
 from sipfront.stack.timers import UNTIL
 from sipfront.stack.transaction import TERMINATED, ClientTx, ServerTx
@@ -86,6 +87,7 @@ class Failover:
         server.parked = True
         self.parked[server.key] = server
         shared.count("parked")
+        mark(server.plan, PARKED)
         self._proxy.layer.timers.start(server, UNTIL, shared.settings.timing.park, now)
         if emergency and server.request is not None:
             shared.note(now, "emergency call parked", server.request.call_id)
@@ -116,6 +118,7 @@ class Failover:
         plan.attempts += 1
         if self._proxy.into(server, plan, other, now) is not None:
             shared.count("hedged")
+            mark(plan, HEDGED)
 
     def overflow(
         self, client: ClientTx, server: ServerTx, plan: Plan, status: int, now: float
@@ -131,6 +134,7 @@ class Failover:
         if len(server.branches) == before:
             return False
         self._shared.count("overflowed")
+        mark(plan, OVERFLOWED)
         return True
 
     def suspect(self, link: Link, now: float) -> None:
@@ -228,6 +232,7 @@ class Failover:
         plan.node = None
         plan.uri = b""
         self._shared.count("moved")
+        mark(plan, MOVED)
         self.to_pair(server, plan, now)
 
     def unhold(self, server: ServerTx, plan: Plan, now: float) -> bool:

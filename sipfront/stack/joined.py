@@ -104,6 +104,7 @@ class Joined:
         for leg in (one, other):
             self._owed_ack(leg)
             self._proxy.owed.add(leg)
+            self.shared.records.kept(leg)
             self.clocks.start(leg, now)
 
     def resume(self, now: float) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sipfront.stack.dialog import Leg
     from sipfront.stack.enrolment import Enrolment, Passing
     from sipfront.stack.flows import Flow
+    from sipfront.stack.record import Record
     from sipfront.stack.settings import Trunk
     from sipfront.stack.shared import Shared
     from sipfront.stack.tagmap import Kept
@@ -63,9 +64,11 @@ class Plan:
         "node",
         "overflowed",
         "passing",
+        "record",
         "registration",
         "retried",
         "routes",
+        "second",
         "spare",
         "targets",
         "to_node",
@@ -96,6 +99,9 @@ class Plan:
         self.aor = b""
         self.overflowed = False
         self.retried = False
+        #: what is written down of the call, and whether this INVITE is its other leg
+        self.record: Record | None = None
+        self.second = False
         self.correlation = b""
         #: what a caller that takes only one early dialog was told
         self.kept: Kept | None = None

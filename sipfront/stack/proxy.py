@@ -54,7 +54,7 @@ class Proxy:
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
         self.builder = Builder(shared)
-        self.layer = Transactions(shared.settings.timing, self, shared.count, shared.tally)
+        self.layer = Transactions(shared.settings.timing, self, shared.count, shared.answering)
         self.aftermath = Aftermath(shared, self)
         self.failover = Failover(shared, self)
         self.parting = Parting(shared, self)
@@ -77,6 +77,7 @@ class Proxy:
         if self.reinvites.crossing(server, plan):
             self.refuse(server, 491, now)
             return
+        self._shared.records.started(server, plan, self._shared.pair.route.epoch, now)
         if not self.sweep.until:
             self.sweep.wake(now)
         if plan.leg is not None and plan.leg.joined is not None:
@@ -110,6 +111,8 @@ class Proxy:
         branch, data = self.builder.to_node(request, plan, node, flow, server.flow)
         client = ClientTx(branch, data, flow, node, server.invite, server, now)
         server.branches.append(client)
+        if plan.record is not None:
+            plan.record.given(node)
         link.pending[branch] = client
         link.sent(now)
         self.layer.open_client(client, now, link.interval)

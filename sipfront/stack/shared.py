@@ -15,6 +15,7 @@ from sipfront.stack.hiding import Tokens, literal
 from sipfront.stack.named import Named, NamedTargets
 from sipfront.stack.notices import Note, Notice
 from sipfront.stack.pair import Pair
+from sipfront.stack.records import Records
 from sipfront.stack.registrar import Registrar
 from sipfront.stack.tally import Tally
 
@@ -65,6 +66,7 @@ class Shared:
         self.trunk_flows: dict[str, tuple[Flow, ...]] = {}
         self.counters: dict[str, int] = {}
         self.tally = Tally()
+        self.records = Records(settings.limits.dialogs, self.fresh)
         self.notices: list[Notice] = []
         self._entropy = entropy
         self._pool = b""
@@ -84,6 +86,11 @@ class Shared:
     def count(self, name: str) -> None:
         """One more of what is counted under ``name``."""
         self.counters[name] = self.counters.get(name, 0) + 1
+
+    def answering(self, server: ServerTx, status: int, now: float) -> None:
+        """An answer to an INVITE is about to be sent."""
+        self.tally(server, status, now)
+        self.records.answering(server, status, now)
 
     def tell(self, notice: Notice) -> None:
         """Something for the runtime; dropped and counted when nobody reads."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -39,6 +39,7 @@ class Pair:
         self.times: list[float] = []
         self.answers: dict[str, int] = {}
         self.instance = "one"
+        self.records = 2500
         self.listeners: list[Callable[[dict[str, Any]], None]] = []
         self.decisions = decided()
 
@@ -109,6 +110,14 @@ class Pair:
     def calls(self, limit: int) -> list[dict[str, Any]]:
         return [{"call": "c", "node": "pbx-a", "kind": "INVITE"}][:limit]
 
+    def live_calls(self, node: str, limit: int) -> list[dict[str, Any]]:
+        return [call(n, state="up") for n in range(3)][:limit] if node in ("", "a") else []
+
+    async def call_records(self, wanted: Mapping[str, Any]) -> list[dict[str, Any]]:
+        top = wanted.get("before") or self.records + 1
+        numbers = range(top - 1, 0, -1)
+        return [call(n, n=n) for n in numbers if n >= wanted.get("since", 0)][: wanted["limit"]]
+
     def trunks(self, limit: int) -> list[dict[str, Any]]:
         ways = ["udp 203.0.113.5:5060"]
         enrolled = {
@@ -168,6 +177,33 @@ def decided() -> Decisions:
     supervisor = Supervisor(SimpleNamespace(heard=[]), monitor)  # type: ignore[arg-type]
     supervisor.events.extend(events)
     return Decisions(monitor, supervisor, chronicle)
+
+
+def call(number: int, **more: Any) -> dict[str, Any]:
+    """A call of ten seconds."""
+    at = float(number)
+    return {
+        "id": f"call{number}",
+        "start": at,
+        "ring": at + 1,
+        "answer": at + 2,
+        "end": at + 12,
+        "seconds": 10.0,
+        "ended_by": "caller",
+        "status": 200,
+        "caller": "1001@example.com",
+        "callee": "+49123@example.com",
+        "reached": "=cmd()",
+        "from_trunk": "",
+        "to_trunk": "carrier",
+        "node": "a",
+        "node_end": "b",
+        "epoch": 1,
+        "done": "moved",
+        "call_id": f"c{number}",
+        "other_call_id": f"d{number}",
+        **more,
+    }
 
 
 def _is_a_port() -> ControlPort:

@@ -46,11 +46,6 @@ def test_bindings_are_watched(
     assert capsys.readouterr().out.count("1002@example.com") == 3
 
 
-def test_calls(front: Front, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["calls", *front.where]) == 0
-    assert "pbx-a" in capsys.readouterr().out
-
-
 def test_history(front: Front, capsys: pytest.CaptureFixture[str]) -> None:
     front.pair.log = [{"at": 1.5, "event": "down", "text": "a refused\x1b[2J"}]
     assert main(["history", *front.where]) == 0

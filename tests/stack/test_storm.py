@@ -18,6 +18,7 @@ from sipfront.sip.message import Message
 from sipfront.stack.flows import Flow
 from sipfront.stack.route import NodeState, Standing
 from sipfront.stack.settings import PeerRule
+from tests.stack.test_records import written_down
 from tests.stack.world import CARRIER, FRONT, INSIDE, NODE_A, NODE_B, Sent, World, answer, request
 
 SECRET = (NODE_A.encode(), NODE_B.encode(), INSIDE.encode())
@@ -68,6 +69,8 @@ class Storm:
             assert self.world.settings is not None
             self.world = World(settings=replace(self.world.settings, peers=rules))
         world = self.world
+        world.engine.shared.legs.track()
+        world.engine.shared.records.track()
         self.phones = [world.phone("198.51.100.20", 41000 + number) for number in range(4)]
         self.phones += [
             world.flows.stream(world.tcp, "198.51.100.30", 42000 + number, handle=object())
@@ -375,6 +378,7 @@ class Storm:
             assert leg.state == 1, "no early dialog outlives its INVITE"
             owned[leg.owner] += 1
         assert engine.shared.legs.owned == owned
+        written_down(self.world)
 
 
 @pytest.mark.parametrize("seed", range(40))
