@@ -105,7 +105,11 @@ async function once(told, state, last, remember, well) {
         if (fields.id) remember(fields.id);
         if (fields.data) {
           well();
-          told(fields.event, JSON.parse(fields.data));
+          try {
+            told(fields.event, JSON.parse(fields.data));
+          } catch (error) {
+            reportError(error); // a bug of ours is no reason to come again and again
+          }
         }
       }
     }

@@ -39,7 +39,7 @@ function figure(number, what) {
 }
 
 function front(status) {
-  const store = status.healthy === false ? el("p", { class: "small bad-text" }, status.trouble || status.store) : null;
+  const wrong = status.trouble || (status.healthy === false ? status.store : "");
   return el("div", { class: "card front" },
     el("h3", null, "Front"),
     figure(status.epoch, status.epoch === 1 ? "change of role" : "changes of role"),
