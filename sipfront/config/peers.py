@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import fnmatch
 import re
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from sipfront.config.kinds import between
 from sipfront.config.section import Section
-from sipfront.config.values import NetworkValue
+from sipfront.config.values import Duration, NetworkValue
 
 
 class PeerRule(Section):
@@ -26,6 +28,9 @@ class PeerRule(Section):
         None,
         description="whom it is about: those whose User-Agent is like this; * any text, ? any letter",
         min_length=1,
+    )
+    phone_expiry: Annotated[Duration, between(20, 86400)] | None = Field(
+        None, description="the longest expiry that they are told, as in registrations"
     )
     two_early_dialogs: bool | None = Field(
         None,

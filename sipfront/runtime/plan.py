@@ -121,7 +121,12 @@ def engine_settings(config: Config, keys: Keys, wall_offset: float = 0.0) -> sta
         domains=tuple(domain.encode() for domain in config.front.domains),
         trunks=tuple(engine_trunk(trunk) for trunk in config.trunks),
         peers=tuple(
-            stack.PeerRule(rule.networks, rule.agent_pattern, rule.two_early_dialogs)
+            stack.PeerRule(
+                rule.networks,
+                rule.agent_pattern,
+                rule.two_early_dialogs,
+                int(rule.phone_expiry) if rule.phone_expiry is not None else None,
+            )
             for rule in config.peers
         ),
         limits=stack.Limits(

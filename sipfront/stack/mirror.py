@@ -118,7 +118,7 @@ class Mirror:
         old = self._jobs.get(key)
         if old is not None and old.kind == kind and old.binding is binding:
             return True
-        if kind == Kind.PUT and not self.may(key, now):
+        if kind != Kind.ASK and not self.may(key, now):
             return False
         if self._shared.accounts.of(binding.aor) is None or self._hold[node] > now:
             return False

@@ -12,8 +12,13 @@ from collections import deque
 from enum import IntEnum
 from typing import TYPE_CHECKING, Protocol
 
+from sipfront.stack.transaction import PROCEEDING
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from sipfront.stack.plan import Plan
+    from sipfront.stack.transaction import ServerTx
 
 #: The rate is kept over slices of this length, seconds: no longer burst than that, and therefore
 #: never more than the rate in any second.
@@ -94,3 +99,38 @@ class Queue:
                     self.bucket.spent(now)
             if turn:
                 return
+
+
+class Owner(Protocol):
+    """Who is told when a phone's turn has come."""
+
+    def admitted(self, server: ServerTx, plan: Plan, now: float) -> bool:
+        """It may go now; False when it went nowhere."""
+
+    def too_long(self, server: ServerTx, now: float) -> None:
+        """It has waited too long."""
+
+
+class Patient:
+    """A phone's REGISTER that waits for its turn."""
+
+    __slots__ = ("_owner", "node", "plan", "resend_at", "server", "until")
+
+    def __init__(self, owner: Owner, server: ServerTx, plan: Plan) -> None:
+        self._owner = owner
+        self.server = server
+        self.plan = plan
+        self.resend_at = 0.0
+        self.until = 0.0
+
+    def go(self, now: float) -> bool:
+        """Its turn has come."""
+        if self.until == 0.0 or self.server.request is None or self.server.state > PROCEEDING:
+            return False
+        self.until = 0.0
+        self.plan.admitted = True
+        return self._owner.admitted(self.server, self.plan, now)
+
+    def fired(self, now: float) -> None:
+        """It has waited too long."""
+        self._owner.too_long(self.server, now)

@@ -101,7 +101,7 @@ class Registrar:
         self._shared_values: dict[bytes, bytes] = {}
         #: the shortest interval that each node takes
         self._least = [0] * len(settings.nodes)
-        self.expiries = Expiries(settings.registering, settings.local_networks)
+        self.expiries = Expiries(settings.registering, settings.local_networks, settings.peers)
         self.full = 0
         self.watcher: Watcher | None = None
 

@@ -12,12 +12,13 @@ it when the phone is gone, and tells everything again to a node that lost its me
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from sipfront.sip.headers import AUTHORIZATION
 from sipfront.stack.guard import nonce_of
 from sipfront.stack.mirror import Kind, Mirror
-from sipfront.stack.pace import Queue, Turn
+from sipfront.stack.pace import Patient, Queue, Turn
 from sipfront.stack.reach import Reach
 from sipfront.stack.refresh import judge
 from sipfront.stack.route import NodeState, Route
@@ -51,6 +52,8 @@ ASK_LEFT = 30.0
 AGAIN = 5.0
 #: Bindings that may be asked for next.
 CANARIES = 4
+#: Removals remembered while a node cannot be told; the rest ages out there.
+MAX_OWED = 20_000
 #: Our own REGISTERs that wait for a node at most; more are found by the next look.
 MAX_OWN = 5_000
 
@@ -58,31 +61,6 @@ _OWN = (Turn.OWN_PROOF, Turn.OWN_SOON, Turn.OWN)
 _PHONES = (Turn.PROOF, Turn.CHANGED, Turn.REFRESH)
 #: Why a REGISTER that is nothing but a refresh was passed.
 _REFRESHES = frozenset(("half-life", "ends at the node", "not at the node"))
-
-
-class Patient:
-    """A phone's REGISTER that waits for its turn."""
-
-    __slots__ = ("_owner", "node", "plan", "resend_at", "server", "until")
-
-    def __init__(self, owner: Registrations, server: ServerTx, plan: Plan) -> None:
-        self._owner = owner
-        self.server = server
-        self.plan = plan
-        self.resend_at = 0.0
-        self.until = 0.0
-
-    def go(self, now: float) -> bool:
-        """Its turn has come."""
-        if self.until == 0.0 or self.server.request is None or self.server.state > PROCEEDING:
-            return False
-        self.until = 0.0
-        self.plan.admitted = True
-        return self._owner.admitted(self.server, self.plan, now)
-
-    def fired(self, now: float) -> None:
-        """It has waited too long."""
-        self._owner.too_long(self.server, now)
 
 
 class Registrations:
@@ -103,6 +81,8 @@ class Registrations:
         self._since = [0.0] * nodes
         self._canaries: list[list[Binding]] = [[] for _ in range(nodes)]
         self._asked = [0.0] * nodes
+        #: bindings that have ended and are still to be removed at a node
+        self._owed: list[dict[bytes, Binding]] = [{} for _ in range(nodes)]
         self._doubted = [0.0] * nodes
         shared.registrar.watcher = self
         proxy.gate = self
@@ -120,7 +100,7 @@ class Registrations:
         if verdict.status == 0:
             self._shared.count("REGISTER passed: " + verdict.why)
             for entry in registration.entries:
-                self.mirror.forget(entry.binding.name)
+                self._forget(entry.binding.name)
             plan.turn = Turn.REFRESH if verdict.why in _REFRESHES else Turn.CHANGED
             self._proxy.start(server, plan, now)
             return
@@ -170,7 +150,7 @@ class Registrations:
 
     def registered(self, binding: Binding, node: int, now: float) -> None:
         """A phone's REGISTER was accepted by a node: the others are told."""
-        self.mirror.forget(binding.name)
+        self._forget(binding.name)
         self.reach.put(node, now)
         if self._mirrors:
             self._keep(binding, now)
@@ -181,9 +161,33 @@ class Registrations:
         self._remove(binding, now)
 
     def _remove(self, binding: Binding, now: float) -> None:
+        if self._shared.accounts.of(binding.aor) is None:
+            return
         for node, place in self._places():
-            if binding.held[place] > now and not self._shared.pair.down(node):
-                self.mirror.want(binding, node, Kind.REMOVE, now, soon=False)
+            owed = self._owed[node]
+            if binding.held[place] > now and len(owed) < MAX_OWED:
+                owed[binding.name] = binding
+        self._pay(now)
+
+    def _pay(self, now: float) -> None:
+        """Have removed what is still at a node that can be told."""
+        pair = self._shared.pair
+        for node, place in self._places():
+            owed = self._owed[node]
+            if not owed or pair.down(node) or pair.links[node].suspect:
+                continue
+            for name, binding in list(islice(owed.items(), SLICE)):
+                gone = binding.held[place] <= now or self._shared.bindings.get(name) is not None
+                if gone or not self.mirror.want(binding, node, Kind.REMOVE, now, soon=False):
+                    del owed[name]
+                    if not gone:  # not now: it goes behind the others
+                        owed[name] = binding
+
+    def _forget(self, name: bytes) -> None:
+        """The phone itself speaks: what was to be said of it is out of date."""
+        self.mirror.forget(name)
+        for owed in self._owed:
+            owed.pop(name, None)
 
     def _places(self) -> list[tuple[int, int]]:
         """Nodes that are spoken to, and where their clock stands in a binding."""
@@ -220,7 +224,7 @@ class Registrations:
     def _look(self, now: float) -> None:
         bindings = self._shared.bindings
         count = len(bindings)
-        if not count and not self._names and not self.reach.busy:
+        if not count and not self._names and not self.reach.busy and not any(self._owed):
             self._at = None
             return
         self._at = now + (HURRY if self._hurry else LOOK)
@@ -242,6 +246,7 @@ class Registrations:
                 self._keep(binding, now)
         if not self._names:
             self._hurry = False
+        self._pay(now)
         self._ask(now)
         for binding, node in self._missed():
             self._missing(binding, node, now)
@@ -335,6 +340,7 @@ class Registrations:
         shared.count("nodes that lost their memory")
         shared.note(now, "registrations_lost", b"", shared.settings.nodes[node].name)
         place = shared.registrar.place(node)
+        self._owed[node].clear()
         for binding in shared.bindings:
             binding.held[place] = 0.0
         self._canaries[node].clear()

@@ -69,6 +69,7 @@ class PeerRule:
     networks: tuple[Network, ...] = ()
     agent: re.Pattern[bytes] | None = None
     two_early_dialogs: bool | None = None
+    phone_expiry: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ def test_what_is_left_out_says_nothing() -> None:
     (rule,) = config(peers=[{"networks": ["198.51.100.7"], "user_agent": None}]).peers
     assert rule.agent_pattern is None
     assert rule.two_early_dialogs is None
+    assert rule.phone_expiry is None
     assert config().peers == ()
     assert config(trunks=[{"name": "c", "uri": "sip:10.9.9.9"}]).trunks[0].two_early_dialogs
 

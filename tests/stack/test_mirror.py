@@ -198,3 +198,23 @@ def test_what_the_standby_sends_by_itself_is_refused_and_its_qualify_is_not() ->
         world.nodes[1], request("OPTIONS", uri, via="10.0.0.12:5060", branch="o", call_id="o")
     )
     assert asked.message.method == b"OPTIONS" or asked.message.status == 200
+
+
+def test_what_ended_while_a_node_was_down_is_removed_when_it_is_back() -> None:
+    stage = Stage(3, continuity="mirror")
+    stage.switch_on()
+    stage.run(5)
+    stage.pbxs[1].alive = False
+    stage.world.route(0, (NodeState.UP, NodeState.DOWN))
+    stage.phone("1001").off = True
+    stage.phone("1002").register(stage.now, 0)
+    stage.phone("1002").off = True
+    stage.run(90)
+    assert [stage.at(0), stage.at(1)] == [1, 3]
+    stage.phone("1002").off = False
+    stage.phone("1002").register(stage.now, 3600)  # and one is there again
+    stage.pbxs[1].alive = True
+    stage.world.route(0)
+    stage.run(45)
+    assert [stage.at(0), stage.at(1)] == [2, 2]
+    assert stage.held(1) == 2
