@@ -70,12 +70,13 @@ class Via:
                 return value
         return None
 
-    def stamped(self, host: bytes, port: int) -> bytes:
+    def stamped(self, host: bytes, port: int, keep: int = 0) -> bytes:
         """The value to be sent back, with the true source of the request in it.
 
         ``host`` without brackets.  ``received`` is written when ``rport`` was asked for or the
         sent-by names another host (RFC 3261 18.2.1, RFC 3581 section 4); preset values of both are
-        overwritten, and everything else keeps its octets.
+        overwritten, and everything else keeps its octets.  ``keep``: the answer to a ``keep``
+        without a value, how often the peer is to send a keep-alive, seconds (RFC 6223); 0: none.
         """
         out = [self._head]
         wanted = False
@@ -84,6 +85,8 @@ class Via:
             if name == b"rport":
                 wanted = True
                 out.append(b";rport=%d" % port)
+            elif keep and name == b"keep" and b"=" not in piece:
+                out.append(b";keep=%d" % keep)
             elif name != b"received":
                 out.append(b";" + piece)
         shown = b"[" + host + b"]" if b":" in host else host

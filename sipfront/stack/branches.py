@@ -229,7 +229,7 @@ class Builder:
                 shared.registrar.back(message, request, edits)
                 if 200 <= message.status < 300:
                     lines = shared.registrar.accepted(plan.registration, message, client.node, now)
-                    shared.registrar.shown(message, lines, edits)
+                    shared.registrar.shown(message, lines, edits, plan.registration.also)
                 else:
                     shared.registrar.refused(plan.registration, message, client.node)
                     # whatever its Contacts are, they are no remote targets

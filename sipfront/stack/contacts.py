@@ -33,13 +33,15 @@ _ALSO = (b"Flow-Timer", b"P-Associated-URI")
 class Entry:
     """One Contact of a REGISTER: the binding as it will be, and where it stands in the message."""
 
-    __slots__ = ("binding", "end", "seconds", "start", "tail", "tail_end", "uri")
+    __slots__ = ("binding", "end", "outbound", "seconds", "start", "tail", "tail_end", "uri")
 
     def __init__(self, binding: Binding, uri: Uri, seconds: int) -> None:
         self.binding = binding
         self.uri = uri
         #: what the phone asks for
         self.seconds = seconds
+        #: whether its flow is kept by the rules of RFC 5626
+        self.outbound = False
         #: the span of its URI, and that of its parameters
         self.start = self.end = self.tail = self.tail_end = 0
 
@@ -47,7 +49,7 @@ class Entry:
 class Registration:
     """One REGISTER on its way: what it asks for, and under which names the node will see it."""
 
-    __slots__ = ("aor", "call_id", "cseq", "entries", "flow", "passed", "star")
+    __slots__ = ("also", "aor", "call_id", "cseq", "entries", "flow", "passed", "star")
 
     def __init__(self, aor: bytes, flow: Flow) -> None:
         self.aor = aor
@@ -56,6 +58,8 @@ class Registration:
         #: Contacts that are no SIP URIs (``tel:``), as they came
         self.passed: list[bytes] = []
         self.star = False
+        #: header lines that the phone is told beside what the node said
+        self.also = b""
         self.call_id = b""
         self.cseq = 0
 

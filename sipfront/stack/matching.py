@@ -10,6 +10,14 @@ from sipfront.sip.headers import VIA
 from sipfront.sip.params import split
 from sipfront.stack.flows import OUTSIDE
 
+#: How often a phone that offers it is to send a keep-alive, seconds: over UDP before a NAT forgets
+#: it (RFC 5626 4.4.2 says 24 to 29), over a connection before something between ends what is silent
+#: (4.4.1: 95 to 120).
+DATAGRAMS = 29
+CONNECTIONS = 120
+#: The methods whose flow is kept alive: for a registration, or for a call (RFC 6223 4.2).
+KEPT = (b"REGISTER", b"INVITE")
+
 if TYPE_CHECKING:
     from sipfront.sip.message import Message
     from sipfront.sip.via import Via
@@ -35,11 +43,16 @@ def way_back(message: Message, via: Via, flow: Flow, flows: Flows) -> tuple[Flow
     """
     lines = []
     top = True
+    keep = 0
+    if flow.node == OUTSIDE and message.method in KEPT and not message.to_tag:
+        keep = interval(flow)
     for value in message.values(VIA):
         if top:
             top = False
             rest = value[split(value)[0][1] :]
-            lines.append(b"Via: %b%b\r\n" % (via.stamped(flow.host.encode(), flow.port), rest))
+            lines.append(
+                b"Via: %b%b\r\n" % (via.stamped(flow.host.encode(), flow.port, keep), rest)
+            )
         else:
             lines.append(b"Via: %b\r\n" % value)
     vias = b"".join(lines)
@@ -50,6 +63,11 @@ def way_back(message: Message, via: Via, flow: Flow, flows: Flows) -> tuple[Flow
         # Asked without rport by somebody who is not behind NAT: to the port that it names.
         return flows.udp(flow.listener, flow.host, via.port or 5060), vias
     return flow, vias
+
+
+def interval(flow: Flow) -> int:
+    """How often the phone behind a flow is to speak, seconds."""
+    return CONNECTIONS if flow.reliable else DATAGRAMS
 
 
 def server_key(message: Message, via: Via, flow: Flow, method: bytes) -> bytes:

@@ -121,9 +121,8 @@ class Proxy:
     def out(self, server: ServerTx, plan: Plan, target: Target, now: float) -> None:
         """One branch to a phone or trunk."""
         request = server.request
-        if request is None or self.leaving.hold(server, plan, target, now):
-            return
-        if not target.flow.open and self.farewells.keep(server, plan, target, now):
+        held = self.leaving.hold(server, plan, target, now)
+        if request is None or held or self.farewells.keep(server, plan, target, now):
             return
         branch, data = self.builder.to_outside(request, plan, target, server.flow.node)
         client = ClientTx(branch, data, target.flow, OUTSIDE, server.invite, server, now)
@@ -242,6 +241,9 @@ class Proxy:
                 shared.pair.links[client.node].hedged.discard(request.call_id)
             if self.failover.overflow(client, server, plan, status, now):
                 return
+            if status == 430 and plan.to_node and not live:  # of use to proxies only (RFC 5626)
+                self.refuse(server, 480, now)
+                return
             if status in CHALLENGES or (status < 500 and client.node == shared.pair.route.active):
                 self._won(client, server, now)  # a hedge is no second opinion
                 live = []
@@ -258,7 +260,8 @@ class Proxy:
                 self.end(leg)
             elif status == 481 and leg.kind != b"INVITE" and request.method in _SUBSCRIBED:
                 self.end(leg)  # RFC 6665 4.1.2.2, 4.2.2: the subscription is gone
-        if status == 503 and self._spare(server, plan, now):
+        # a full trunk, or a flow that is gone behind a proxy outside (RFC 5626 7)
+        if status == (503 if plan.trunk else 430) and self._spare(server, plan, now):
             return
         best = server.best
         if best is None or rank(status) < rank(best[1].status):
@@ -344,7 +347,7 @@ class Proxy:
         """The next way to a trunk whose last one failed (RFC 3263 4.3)."""
         if not plan.spare or server.cancelled:
             return False
-        self._shared.count("next way to a trunk")
+        self._shared.count("next way to a trunk" if plan.trunk else "next flow of a phone")
         self.out(server, plan, plan.spare.pop(0), now)
         return True
 

@@ -22,6 +22,7 @@ from sipfront.sip.headers import (
     USER_AGENT,
 )
 from sipfront.sip.uri import Uri
+from sipfront.stack import outbound
 from sipfront.stack.bindings import Binding, Bindings
 from sipfront.stack.contacts import (
     DEFAULT_EXPIRES,
@@ -141,6 +142,9 @@ class Registrar:
                 self._read_contacts(registration, message, field[2], field[3])
         if registration.star and (registration.entries or message.value(EXPIRES) != b"0"):
             raise Malformed("Contact * needs Expires 0 and no other Contact")  # RFC 3261 10.3
+        live = [entry for entry in registration.entries if entry.seconds]
+        if len(live) > 1 and any(b"reg-id" in entry.binding.params for entry in live):
+            raise Malformed("reg-id among several Contacts")  # RFC 5626 6
         for entry in registration.entries:
             if not self._bindings.room(entry.binding.name):
                 self.full += 1
@@ -178,6 +182,7 @@ class Registrar:
             entry.start, entry.end = offset + contact.uri_start, offset + contact.uri_end
             entry.tail = entry.end + (1 if contact.bracketed else 0)
             entry.tail_end = begin + stop
+            entry.outbound = entry.seconds > 0 and outbound.wanted(message, entry)
             registration.entries.append(entry)
             if len(registration.entries) > MAX_CONTACTS:
                 raise Malformed("Too many contacts", 403)
@@ -308,8 +313,10 @@ class Registrar:
             self._put(entry, found[1], place, now)
             binding.shown = found[0]
             binding.also = also_of(message)
+            if entry.outbound:
+                registration.also = outbound.agreed(binding)
             made = True
-            lines.append(b"<%b>%b;expires=%d" % (binding.contact, found[0], binding.agreed))
+            lines.append(b"<%b>%b;expires=%d" % (binding.contact, binding.shown, binding.agreed))
             if self.watcher is not None:
                 self.watcher.registered(binding, node, now)
         for contact in registration.passed:
@@ -355,9 +362,11 @@ class Registrar:
         if self.watcher is not None:
             self.watcher.unregistered(binding, now)
 
-    def shown(self, message: Message, lines: list[bytes], edits: list[Edit]) -> None:
+    def shown(
+        self, message: Message, lines: list[bytes], edits: list[Edit], also: bytes = b""
+    ) -> None:
         """Put the phone's own Contacts in the place of the node's list."""
-        text = b"".join([b"Contact: %b\r\n" % line for line in lines])
+        text = b"".join([b"Contact: %b\r\n" % line for line in lines]) + also
         for field in message.fields:
             if field[0] == CONTACT:
                 edits.append((field[1], field[4], text))

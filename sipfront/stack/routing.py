@@ -28,6 +28,7 @@ from sipfront.stack.forward import routed
 from sipfront.stack.guard import nonce_of
 from sipfront.stack.hiding import ACCOUNT, BINDING, NAMED, PARAM, NodeTarget, OutsideTarget
 from sipfront.stack.plan import TO_NODE_REFUSED, Plan, Target, dialog_named, restored, source
+from sipfront.stack.reaching import gone, to_bindings
 from sipfront.stack.route import NodeState, Standing
 from sipfront.stack.shared import Refusal, Shared
 from sipfront.stack.tagmap import Kept, leg_of
@@ -35,7 +36,6 @@ from sipfront.stack.tagmap import Kept, leg_of
 if TYPE_CHECKING:
     from sipfront.sip.message import Message
     from sipfront.sip.uri import Uri
-    from sipfront.stack.bindings import Binding
     from sipfront.stack.flows import Flow
     from sipfront.stack.settings import Network, Trunk
 
@@ -232,7 +232,7 @@ class Router:
             token = token.lower()
             binding = shared.bindings.get(token)
             if binding is not None:
-                self._to_bindings(plan, [binding], now)
+                to_bindings(shared, plan, [binding], now, gone(message))
                 return plan
             if token[:1] == BINDING:
                 raise Refusal(480, "binding unknown")
@@ -246,10 +246,10 @@ class Router:
             return plan
         if uri.user is not None and uri.host_key in shared.own_hosts:
             bindings = shared.bindings.of_user(uri.user, now)
-            self._to_bindings(plan, bindings, now)
+            to_bindings(shared, plan, bindings, now, gone(message))
             return plan
         if uri.user is not None and uri.host_key in shared.domains:
-            self._to_bindings(plan, shared.bindings.of(uri.key(), now), now)
+            to_bindings(shared, plan, shared.bindings.of(uri.key(), now), now, gone(message))
             return plan
         raise Refusal(503, "no relay for nodes", TO_NODE_REFUSED)
 
@@ -318,7 +318,7 @@ class Router:
         if found is None and token is not None:
             binding = shared.bindings.get(token.lower())
             if binding is not None:
-                self._to_bindings(plan, [binding], 0.0)
+                to_bindings(shared, plan, [binding], 0.0)
                 found = plan.targets.pop()
         if found is None:
             raise Refusal(481, "no such dialog")
@@ -354,13 +354,3 @@ class Router:
         if flow is None:
             raise Refusal(480, "flow gone")
         return Target(restored(uri, opened.target_host, opened.target_port), flow)
-
-    def _to_bindings(self, plan: Plan, bindings: list[Binding], now: float) -> None:
-        """Every binding that is alive and reachable; none of them is 480 (RFC 3261 16.5)."""
-        for binding in bindings[: self._shared.settings.limits.forks]:
-            if binding.expires > now and binding.flow.open:
-                uri = binding.contact.partition(b"?")[0]
-                plan.targets.append(Target(uri, binding.flow, binding))
-                plan.aor = binding.aor
-        if not plan.targets:
-            raise Refusal(480, "no binding reachable")
