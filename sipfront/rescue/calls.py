@@ -10,7 +10,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from sipfront.rescue.media import Hosts, Place, origin_address, places
+from sipfront.rescue.media import Hosts, origin_address, places
 from sipfront.rescue.pairing import Feed, Pairing
 from sipfront.stack.dialog import CONFIRMED, Gone, Leg
 from sipfront.stack.session import OFFERED, STABLE
@@ -65,7 +65,9 @@ def given_up(
         else:
             yield Verdict(leg, Fate.END, REASON)
     if maybe:
-        yield from _paired(node, maybe, live, halves(ended), feed)
+        yield from _paired(
+            node, maybe, live, halves(ended, {leg.correlation for leg in live}), feed
+        )
     for leg in later:
         yield Verdict(leg, Fate.RENEW, "")
 
@@ -100,26 +102,29 @@ def _paired(
         yield Verdict(leg, Fate.KEEP, "", other)
 
 
-def halves(ended: Iterable[Gone]) -> list[Gone]:
+def halves(ended: Iterable[Gone], live: set[bytes]) -> list[Gone]:
     """Of the dialogs that ended a moment ago, those whose other half may still be there.
 
     That one names somebody who is gone, and the next who comes to be at that place must not be
-    taken for him.  Only of two with one correlation that name each other it is certain that both
-    have ended.
+    taken for him.  Certainly both have ended when two, and nobody else who ended or lives (``live``:
+    their correlations), have one correlation, and they name each other.
     """
-    found: dict[tuple[bytes, tuple[Place, ...], tuple[Place, ...]], list[Gone]] = {}
     lonely = []
+    found: dict[bytes, list[Gone]] = {}
     for gone in ended:
-        own, told = places(gone.outside_sdp), places(gone.inside_sdp)
-        if not gone.correlation or not own or not told:
-            lonely.append(gone)
-            continue
-        other = found.get((gone.correlation, told, own))
-        if other:
-            other.pop()
+        if gone.correlation and gone.correlation not in live:
+            found.setdefault(gone.correlation, []).append(gone)
         else:
-            found.setdefault((gone.correlation, own, told), []).append(gone)
-    return lonely + [gone for some in found.values() for gone in some]
+            lonely.append(gone)
+    for gones in found.values():
+        if len(gones) != 2 or not _name_each_other(*gones):
+            lonely += gones
+    return lonely
+
+
+def _name_each_other(one: Gone, other: Gone) -> bool:
+    own, told = places(one.outside_sdp), places(one.inside_sdp)
+    return (told, own) == (places(other.outside_sdp), places(other.inside_sdp)) and bool(own)
 
 
 def _without_it(leg: Leg, hosts: Hosts) -> bool:

@@ -188,7 +188,7 @@ class Session:
         """An answer to a request of the outside (``by_outside``) or the inside passes; true when
         something was agreed, or the session was refreshed by it."""
         status, method = message.status, request.method
-        if method not in _OFFERING:
+        if method not in _OFFERING or (status < 200 and message.body_end == message.body_start):
             return False
         done = False
         if 200 <= status < 300 and method != b"PRACK":
@@ -196,7 +196,7 @@ class Session:
             done = True
             if method == b"INVITE" and not by_outside:
                 self.unacked = request.cseq
-        if not by_outside and 100 < status < 300:
+        if not by_outside and 200 <= status < 300:
             self._can(message)
         if self.asker != by_outside or self.cseq != request.cseq:
             return done
@@ -242,14 +242,11 @@ class Session:
         allow, supported = message.value(ALLOW), message.value(SUPPORTED)
         if allow is None and supported is None:
             return
-        can = 0
-        if allow is not None and b"UPDATE" in allow:
-            can |= UPDATE
+        can = UPDATE if allow is not None and b"UPDATE" in allow else 0
         if supported is not None:
-            lower = supported.lower()
-            if b"timer" in lower:
+            if b"timer" in supported:
                 can |= TIMER
-            if b"100rel" in lower:
+            if b"100rel" in supported:
                 can |= RELIABLE
         self.can = can
 
@@ -319,7 +316,8 @@ def description(message: Message) -> bytes:
     kind = message.value(CONTENT_TYPE)
     if kind is None:
         return b""
-    kind = kind.partition(b";")[0].strip().lower()
+    if kind != b"application/sdp":
+        kind = kind.partition(b";")[0].strip().lower()
     if kind == b"application/sdp":
         if message.body_end - message.body_start > MAX_SDP:
             return UNKNOWN

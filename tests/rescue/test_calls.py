@@ -71,6 +71,10 @@ def test_one_whose_other_half_has_just_gone() -> None:
     other = Gone((b"2", b"2"), 0.0, B, A, b"x")
     assert fates(a, b, ended=[gone]) == [("a", Fate.END), ("b", Fate.END)]
     assert fates(a, b, ended=[gone, other]) == [("ab", Fate.KEEP)]
+    third = Gone((b"3", b"3"), 0.0, sdp(b"192.0.2.3", 1), AT_NODE, b"x")
+    inherited = leg("c", sdp(b"192.0.2.4", 1), AT_NODE, call=b"x", owner=1)
+    assert fates(a, b, ended=[gone, other, third]) == [("a", Fate.END), ("b", Fate.END)]
+    assert fates(a, b, inherited, ended=[gone, other]) == [("a", Fate.END), ("b", Fate.END)]
     unsure = [gone._replace(correlation=b""), other._replace(correlation=b"")]
     assert fates(a, b, ended=unsure) == [("a", Fate.END), ("b", Fate.END)]
 
