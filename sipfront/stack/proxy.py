@@ -88,10 +88,12 @@ class Proxy:
             return
         for target in plan.targets:
             self.out(server, plan, target, now)
-        if server.invite and plan.targets:
-            self._note_started(server)
-            if server.flow.node >= 0:
-                self._shared.pair.links[server.flow.node].serving[server.key] = server
+        node = server.flow.node
+        if server.invite and plan.targets and node >= 0:
+            link = self._shared.pair.links[node]
+            link.serving[server.key] = server
+            if self._shared.pair.route.standings[node] == Standing.STANDBY and server.request:
+                link.started.add(server.request.call_id)  # one of the hedged calls it was given
 
     def into(self, server: ServerTx, plan: Plan, node: int, now: float) -> ClientTx | None:
         """One branch to a node."""
@@ -128,13 +130,6 @@ class Proxy:
         client = ClientTx(branch, data, target.flow, OUTSIDE, server.invite, server, now)
         server.branches.append(client)
         self.layer.open_client(client, now)
-
-    def _note_started(self, server: ServerTx) -> None:
-        """A standby's INVITE counts against the hedged calls that it was given."""
-        node = server.flow.node
-        if node >= 0 and server.request is not None:
-            if self._shared.pair.route.standings[node] == Standing.STANDBY:
-                self._shared.pair.links[node].started.add(server.request.call_id)
 
     def refuse(
         self, server: ServerTx, status: int, now: float, extra: bytes = b"", body: bytes = b""
