@@ -74,6 +74,12 @@ async def test_a_kill_a_freeze_and_a_restart(
     stage.nodes["pbx-b"].thaw()
     await board.says("#verdict", "Redundant: pbx-b is ready")
 
+    # A call opens as a diagram of what became of it.
+    await page.locator("#list-calls button", has_text="600").last.click()
+    await board.says("#call-body .ladder", "200, answered")
+    await board.shot("call", whole=False)
+    await page.keyboard.press("Escape")
+
     # The older failover is explained when it is asked for.
     await page.locator("#events button", has_text="pbx-a is left for pbx-b").click()
     await board.says("#why .when", "epoch 2")

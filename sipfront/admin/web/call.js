@@ -1,11 +1,12 @@
 // One call: a diagram of what became of it, and what is known of its legs.
 
 import { byId, day, el, moment, put, say, svg } from "./dom.js";
+import { party } from "./lists.js";
 
 /** Show a call as it is recorded (both legs as one), or the dialogs that are known of it. */
 export function showCall(call) {
   const legs = Array.isArray(call) ? call : [];
-  say(byId("call-title"), legs.length ? "A call, as its dialogs" : `${call.caller || "?"} → ${call.reached || call.callee || "?"}`);
+  say(byId("call-title"), legs.length ? "A call, as its dialogs" : `${party(call.caller)} → ${party(call.reached || call.callee)}`);
   put(byId("call-body"), ...(legs.length ? legs.map(facts) : [diagram(call), recorded(call)]));
   byId("call").showModal();
 }
@@ -16,6 +17,7 @@ function facts(leg) {
 
 function recorded(call) {
   return list({
+    caller: call.caller, called: call.callee, answered: call.reached,
     began: `${day(call.start)} ${moment(call.start)}`,
     "was up for": call.seconds === null || call.seconds === undefined ? "" : `${call.seconds.toFixed(1)} s`,
     "came by": call.from_trunk, "went to": call.to_trunk, "done for it": call.done, epoch: call.epoch,
@@ -30,19 +32,21 @@ function list(lines) {
 
 /** Its moments as a ladder: caller, front, the node or nodes, callee. */
 function diagram(call) {
+  // To the PBX itself (an announcement, an echo) nobody else is called.
+  const bridged = call.other_call_id || call.to_trunk || call.reached;
   const moved = call.node_end && call.node_end !== call.node;
-  const lanes = [["caller", call.from_trunk || call.caller || "caller"], ["front", "sipfront"], ["node", call.node || "no node"]];
+  const lanes = [["caller", call.from_trunk || party(call.caller)], ["front", "sipfront"], ["node", call.node || "no node"]];
   if (moved) lanes.push(["node_end", call.node_end]);
-  lanes.push(["callee", call.to_trunk || call.reached || call.callee || "callee"]);
+  if (bridged) lanes.push(["callee", call.to_trunk || party(call.reached || call.callee)]);
   const node = moved ? "node_end" : "node";
   const rows = [row(0, "caller", "front", "INVITE"), row(0, "front", "node", "INVITE")];
   if (call.done) rows.push({ note: call.done });
   if (moved) rows.push(row(null, "front", "node_end", "INVITE", "turn"));
-  rows.push(row(null, node, "callee", "INVITE"));
+  if (bridged) rows.push(row(null, node, "callee", "INVITE"));
   const after = (at) => (at === null || at === undefined ? null : 1000 * (at - call.start));
   if (call.ring && call.ring !== call.answer) rows.push(row(after(call.ring), "front", "caller", "ringing"));
-  if (call.answer) rows.push(row(after(call.answer), "callee", node, "200"), row(after(call.answer), "front", "caller", "200, answered"));
-  if (call.end) rows.push(...ending(call, after(call.end), node));
+  if (call.answer) rows.push(row(after(call.answer), bridged ? "callee" : node, bridged ? node : "front", "200"), row(after(call.answer), "front", "caller", "200, answered"));
+  if (call.end) rows.push(...ending(call, after(call.end), node, bridged ? "callee" : node));
   return el("div", { class: "scroll" }, ladder(lanes, rows));
 }
 
@@ -50,11 +54,11 @@ function row(at, from, to, text, tone = "") {
   return { at, from, to, text, tone };
 }
 
-function ending(call, at, node) {
+function ending(call, at, node, far) {
   const text = call.answer ? "BYE" : call.status ? String(call.status) : "given up";
-  const other = { caller: "callee", callee: "caller" }[call.ended_by];
-  if (other) return [row(at, call.ended_by, other, text)];
-  if (call.ended_by === "front") return [row(at, "front", "caller", text, "bad"), row(at, "front", "callee", text, "bad")];
+  if (call.ended_by === "caller") return [row(at, "caller", far, text)];
+  if (call.ended_by === "callee") return [row(at, far, "caller", text)];
+  if (call.ended_by === "front") return [row(at, "front", "caller", text, "bad"), row(at, "front", far, text, "bad")];
   if (call.ended_by === "node") return [row(at, node, "caller", text)];
   return [{ at, note: `over${call.status >= 300 ? `: ${call.status}` : ""}` }];
 }

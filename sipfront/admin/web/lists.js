@@ -81,8 +81,10 @@ function table(heads, rows, none, more) {
   ].filter(Boolean);
 }
 
-/** `"Anna" <sip:1001@example.com>;tag=x` as `Anna 1001`. */
-function party(value) {
+/** `"Anna" <sip:1001@example.com>;tag=x` as `Anna (1001)`, and `1001@example.com` as `1001`. */
+export function party(value) {
+  const plain = /^([^@<>"\s]+)@[^@<>"\s]+$/.exec(value || "");
+  if (plain) return plain[1].replace(/^sips?:/, "");
   const found = /^\s*(?:"?([^"<]*?)"?\s*)?<?sips?:([^@>;]*)(?:@([^>;:]*))?/.exec(value || "");
   if (!found) return value || "–";
   const name = (found[1] || "").trim();
