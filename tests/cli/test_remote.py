@@ -72,3 +72,11 @@ def test_modes(front: Front, verb: str, mode: str, capsys: pytest.CaptureFixture
     assert main([verb, "a", "--json", *front.where]) == 0
     assert json.loads(capsys.readouterr().out) == {"text": f"a is now {mode}"}
     assert main([verb, "../b/x y?", *front.where]) == 1
+
+
+def test_accounts_at_trunks_have_a_line_each() -> None:
+    good = {"account": "4930@carrier.example", "registered": True, "expires": 540.0, "why": ""}
+    bad = {"account": "4940@\x1b[2J", "registered": False, "expires": 0.0, "why": "answered 403"}
+    told = as_text({"trunks": [{"name": "one", "registrations": [good, bad, None]}, None]})
+    assert "trunk one: 4930@carrier.example registered, 9.0 min left" in told
+    assert "trunk one: 4940@?[2J NOT registered (answered 403)" in told

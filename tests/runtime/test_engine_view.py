@@ -8,6 +8,9 @@ from sipfront.stack.dialog import Leg
 from sipfront.stack.flows import Flows, Listener, Transport
 from sipfront.stack.front import Engine
 from sipfront.stack.settings import Node, Settings
+from tests.stack.test_trunking import registered as enrolled
+from tests.stack.test_trunking import world as registering
+from tests.stack.world import CARRIER
 
 HERE = Listener(0, Transport.TCP, b"127.0.0.1", 5060, inside=False, bound=("127.0.0.1", 5060))
 
@@ -37,3 +40,27 @@ def test_counts_and_needed_connections() -> None:
     assert view.holds(talking)
     now[0] += FRESH
     assert not view.holds(talking)
+
+
+def test_accounts_at_a_trunk() -> None:
+    world = registering()
+    enrolled(world)
+    view = EngineView(world.engine.shared, lambda: world.now)
+    (trunk,) = view.trunks(10)
+    assert trunk["register"] == "node"
+    assert trunk["registrations"] == [
+        {
+            "account": f"4930@{CARRIER}",
+            "registered": True,
+            "expires": 3600.0,
+            "status": 200,
+            "why": "",
+            "nodes": ["pbx-a"],
+        }
+    ]
+    world.now += 3601
+    (trunk,) = view.trunks(10)
+    assert (trunk["registrations"][0]["registered"], trunk["registrations"][0]["nodes"]) == (
+        False,
+        [],
+    )

@@ -340,3 +340,38 @@ async def test_ports_are_free_when_the_store_is_refused(tmp_path: Path) -> None:
         Server(refused, make_engine=EchoEngine)
     async with front(config):
         pass
+
+
+async def test_new_credentials_of_a_trunk_are_taken_at_a_reload(tmp_path: Path) -> None:
+    """The file of the credentials is another one's: the configuration itself may be as it was."""
+    from tests.runtime.support import config as parsed
+
+    host, there = address(), address()
+    secret = tmp_path / "carrier.yaml"
+    secret.touch(mode=0o600)
+    secret.write_text("user: '4930'\npassword: one\n")
+    text = f"""
+front: {{listen: ["udp://{host}:5060"], domains: [example.com], inside: "udp://{host}:5062"}}
+nodes: [{{name: pbx-a, uri: "sip:{host}:5081"}}, {{name: pbx-b, uri: "sip:{host}:5082"}}]
+trunks:
+  - {{name: carrier, uri: "sip:{there}:5066", register: front, credentials_file: carrier.yaml}}
+"""
+    config = parsed(tmp_path, text)
+    carrier = await peer(there, 5066)
+    async with front(config, make_engine=default_engine) as server:
+        await until(lambda: carrier.got)
+        (status,) = server.control.status()["trunks"]
+        assert status["registrations"][0]["account"] == f"4930@{there}"
+        assert not status["registrations"][0]["registered"]
+        names = [metric[0] for metric in server.control.metrics()]
+        assert "sipfront_trunk_registered" in names
+        count = len(carrier.got)
+        assert server.reload(config) == []
+        secret.write_text("user: '4940'\npassword: two\n")
+        assert server.reload(config) == []
+        await until(lambda: any(b"<sip:4940@" in data for data, _ in carrier.got[count:]))
+        secret.chmod(0o644)
+        assert server.reload(config) == ["trunks"]
+        assert kinds(server)[-1] == "trunks_refused"
+        assert b"two" not in b"".join(data for data, _ in carrier.got)
+    carrier.close()
