@@ -50,8 +50,10 @@ ASK = 5.0
 ASK_LEFT = 30.0
 #: What was told to a node is looked at again after so long, seconds.
 AGAIN = 5.0
-#: Bindings that may be asked for next.
-CANARIES = 4
+#: Bindings of which one is asked for.
+CANARIES = 16
+#: A second one that is missing within so many seconds means that all are.
+DOUBT = 30.0
 #: Removals remembered while a node cannot be told; the rest ages out there.
 MAX_OWED = 20_000
 #: Our own REGISTERs that wait for a node at most; more are found by the next look.
@@ -79,7 +81,8 @@ class Registrations:
         self._hurry = False
         #: what was granted before this is told to the node again
         self._since = [0.0] * nodes
-        self._canaries: list[list[Binding]] = [[] for _ in range(nodes)]
+        #: the names of the present round, for a look anywhere
+        self._all: list[bytes] = []
         self._asked = [0.0] * nodes
         #: bindings that have ended and are still to be removed at a node
         self._owed: list[dict[bytes, Binding]] = [{} for _ in range(nodes)]
@@ -230,14 +233,12 @@ class Registrations:
         self._at = now + (HURRY if self._hurry else LOOK)
         if not self._names:
             self._names = bindings.names()
+            self._all = self._names.copy()
         least = HURRY_SLICE if self._hurry else SLICE
-        lacking = any(len(canaries) < CANARIES for canaries in self._canaries)
         for _ in range(min(max(least, count // LOOKS), len(self._names))):
             binding = bindings.get(self._names.pop())
             if binding is None:
                 continue
-            if lacking:
-                self._offer(binding, now)
             if binding.due > now and not self._hurry:
                 continue
             if binding.expires <= now:
@@ -283,34 +284,37 @@ class Registrations:
 
     # -- does a node remember? -----------------------------------------------------------------
 
-    def _offer(self, binding: Binding, now: float) -> None:
-        """One that may be asked for."""
-        if self._shared.accounts.of(binding.aor) is None:
-            return
-        for node, place in self._places():
-            canaries = self._canaries[node]
-            if len(canaries) < CANARIES and binding.held[place] - now > ASK_LEFT:
-                canaries.append(binding)
-
     def _ask(self, now: float) -> None:
         """Ask each node now and then for a binding that it must have."""
         pair = self._shared.pair
         for node, place in self._places():
             if now < self._asked[node] + ASK or pair.down(node) or pair.links[node].suspect:
                 continue
-            if self._doubted[node] and now > self._doubted[node] + 2 * ASK:
+            if self._doubted[node] and now > self._doubted[node] + DOUBT:
                 self._doubted[node] = 0.0  # it was one binding, and it is back
-            canaries = self._canaries[node]
-            while canaries:
-                binding = canaries.pop(0)
-                known = self._shared.bindings.get(binding.name) is binding
-                left = binding.held[place] - now
-                # One that was just put there proves nothing.
-                older = left + now - binding.granted[place] < (self._doubted[node] or now)
-                if known and older and binding.expires > now and left > ASK_LEFT:
-                    self._asked[node] = now
-                    self.mirror.want(binding, node, Kind.ASK, now, soon=True)
-                    break
+            binding = self._canary(place, now)
+            if binding is not None:
+                self._asked[node] = now
+                self.mirror.want(binding, node, Kind.ASK, now, soon=True)
+
+    def _canary(self, place: int, now: float) -> Binding | None:
+        """Of a few bindings anywhere in the table the one that was told a node longest ago: one
+        that was just put there says nothing about the others."""
+        shared = self._shared
+        best: Binding | None = None
+        for _ in range(min(CANARIES, len(self._all))):
+            # Where, nobody can foresee: in a fixed order the same few would be asked for always.
+            name = self._all[int(shared.fresh()[:8], 16) % len(self._all)]
+            binding = shared.bindings.get(name)
+            if binding is None or shared.accounts.of(binding.aor) is None:
+                continue
+            left = binding.held[place] - now
+            if binding.expires > now and left > ASK_LEFT:
+                if best is None or left - binding.granted[place] < (
+                    best.held[place] - now - best.granted[place]
+                ):
+                    best = binding
+        return best
 
     def _missed(self) -> list[tuple[Binding, int]]:
         missing = self.mirror.missing
@@ -325,13 +329,12 @@ class Registrations:
         self._keep(binding, now)
         if not held:
             return  # known already: another phone of the same address
-        if self._doubted[node] and now < self._doubted[node] + 2 * ASK:
+        if self._doubted[node] and now < self._doubted[node] + DOUBT:
             self._doubted[node] = 0.0
             self.lost_memory(node, now)
             return
         self._doubted[node] = now
         self._asked[node] = 0.0  # ask for another one at once
-        self._canaries[node].clear()
         self._rush(now)
 
     def lost_memory(self, node: int, now: float) -> None:
@@ -343,7 +346,6 @@ class Registrations:
         self._owed[node].clear()
         for binding in shared.bindings:
             binding.held[place] = 0.0
-        self._canaries[node].clear()
         self._rush(now)
         if node == shared.pair.route.active:
             self.reach.begin(node, now)
@@ -352,6 +354,7 @@ class Registrations:
         """Look at everything, at once."""
         self._hurry = True
         self._names = self._shared.bindings.names()
+        self._all = self._names.copy()
         self._at = now
 
     # -- roles ---------------------------------------------------------------------------------

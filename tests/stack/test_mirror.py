@@ -126,15 +126,28 @@ def test_a_node_that_lost_its_memory_is_told_again() -> None:
 
 
 def test_a_single_binding_that_is_gone_is_no_lost_memory() -> None:
-    stage = Stage(40, continuity="mirror")
+    """Somebody removed one by hand: it is told again when it is asked for, or at its half-life."""
+    stage = Stage(8, continuity="mirror")
     stage.switch_on()
     stage.run(20)
-    canary = stage.world.engine.registrations._canaries[1][0]
-    user = canary.aor.partition(b"@")[0].decode()
-    stage.pbxs[1].registrar._contacts[user] = []
-    stage.run(30)
-    assert stage.at(1) == 40
+    stage.pbxs[1].registrar._contacts["1003"] = []
+    stage.run(300)
+    assert stage.at(1) == 8
     assert "nodes that lost their memory" not in stage.counters
+
+
+def test_a_lost_memory_is_noticed_among_many_that_came_after_it() -> None:
+    """The newest bindings were told to the node after it had forgotten all others."""
+    stage = Stage(400, continuity="mirror", phone_expiry=600)
+    phones = list(stage.phones.values())
+    for phone in phones[:300]:
+        phone.register(stage.now)
+    stage.run(20)
+    stage.pbxs[1].forget()
+    for phone in phones[300:]:
+        phone.register(stage.now)
+    stage.run(60)
+    assert [stage.at(0), stage.at(1)] == [400, 400]
 
 
 def test_credentials_that_are_outdated_are_not_tried_again() -> None:
