@@ -29,8 +29,9 @@ ARROWS: dict[str, set[str]] = {
     "probes": {"sip"},
     "runtime": _RUNTIME,
     "admin": _RUNTIME | {"runtime"},
-    "demo": _RUNTIME | {"runtime"},
-    "cli": _RUNTIME | {"runtime", "admin", "demo"},
+    "screen": set(),
+    "demo": _RUNTIME | {"runtime", "screen"},
+    "cli": _RUNTIME | {"runtime", "admin", "demo", "screen"},
     "__main__": {"cli"},
 }
 

@@ -23,6 +23,7 @@ NODE = record(
         "ready": boolean("May it take over now"),
         "why": text("The sentence for its state"),
         "phones": integer("Phones that can be called through it now"),
+        "verdicts": mapping(text(), "Each question about it: good, bad or unknown"),
         "heard": maybe(number("Seconds since anything came from it")),
         "answered": maybe(number("Seconds since it answered a probe")),
         "rtt_ms": maybe(number("Time to an answer to OPTIONS, smoothed")),
@@ -34,6 +35,7 @@ NODE = record(
     optional=(
         "standing",
         "phones",
+        "verdicts",
         "answered",
         "rtt_ms",
         "unanswered",

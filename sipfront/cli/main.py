@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from sipfront import __version__
-from sipfront.cli import calls, completion, decisions, demo, files, man, remote, views
+from sipfront.cli import calls, completion, decisions, demo, files, man, remote, top, views
 from sipfront.cli.errors import Failed, Usage
 from sipfront.cli.teach import teach
 
@@ -240,7 +240,9 @@ def _looking_verbs(
     for verb in (bindings, up, history):
         most = 1000 if verb is history else 100
         verb.add_argument("--limit", type=_limit, default=most, help=f"so many at most ({most})")
-    return [bindings, up, history, explain]
+    full = _verb(verbs, "top", top.run, "the pair, full-screen", top.ABOUT)
+    top.add(full)
+    return [bindings, up, history, explain, full]
 
 
 def _limit(text: str) -> int:

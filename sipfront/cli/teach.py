@@ -45,6 +45,10 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("sipfront explain --what-if pbx-a=down", "would the pair survive it at this moment"),
         ("sipfront explain 7 --save failover.json", "the change with all that it came from"),
     ),
+    "top": (
+        ("sipfront top", "stand beside it while a node is worked on; q ends it"),
+        ("sipfront top --once", "one picture, for a mail or a log"),
+    ),
     "replay": (
         ("sipfront replay failover.json", "decide it again, anywhere, and compare"),
         ("sipfront replay failover.json --set patience=2", "what if it had waited for longer"),

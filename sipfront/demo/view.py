@@ -10,13 +10,9 @@ import asyncio
 import contextlib
 import statistics
 import sys
-import termios
-import time
-import tty
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from rich import box
 from rich.console import Console, Group
 from rich.live import Live
 from rich.panel import Panel
@@ -26,9 +22,11 @@ from rich.text import Text
 from sipfront.demo.load import Load
 from sipfront.demo.processes import ProcessError
 from sipfront.runtime import clock
+from sipfront.screen import panels
+from sipfront.screen.keyboard import keyboard
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable
 
     from rich.console import RenderableType
 
@@ -63,7 +61,6 @@ _KEYS = (
     ("x", "kill front"),
     ("q", "quit"),
 )
-_STYLES = {"UP": "green", "SUSPECT": "yellow", "OVERLOADED": "yellow", "DOWN": "bold red"}
 
 
 class View:
@@ -84,7 +81,7 @@ class View:
         self.load.start()
         loop = asyncio.get_running_loop()
         with (
-            _keyboard() as descriptor,
+            keyboard() as descriptor,
             Live(self.picture(), console=self.console, screen=True, auto_refresh=False) as live,
         ):
             loop.add_reader(descriptor, self._typed)
@@ -236,39 +233,14 @@ class View:
         return self.load.calls[-1] if self.load.calls else None
 
     def _head(self) -> RenderableType:
-        if not self.status:
-            return Panel(Text("the front does not answer", style="bold red"), title="sipfront")
-        redundant = bool(self.status.get("redundant"))
-        text = Text(no_wrap=self._small, overflow="ellipsis")
-        text.append(f"{self.status.get('active')} is active", style="bold")
-        text.append(f", epoch {self.status.get('epoch')}   ")
-        text.append("redundant: ")
-        text.append(str(self.status.get("why")), style="green" if redundant else "bold red")
-        text.append(f"\n{self.status.get('last_move') or self.status.get('decision')}", style="dim")
         where = f"{self.stage.front_at[0]}:{self.stage.front_at[1]}"
         title = f"sipfront at {where}  ·  dashboard {self.stage.admin}"
-        return Panel(text, title=title, title_align="left")
+        return panels.head(self.status, title, one_line=self._small)
 
     def _nodes(self) -> RenderableType:
-        table = Table(box=box.SIMPLE_HEAD, expand=True, padding=(0, 1), pad_edge=False)
-        columns = ["node", "role", "state", "may start", "process", "heard", "why"]
-        for column in columns[:-1] if self._small else columns:
-            table.add_column(column, ratio=3 if column == "why" else None, no_wrap=column != "why")
-        for node in self.status.get("nodes", ()):
-            process = self.stage.nodes[str(node["name"])]
-            heard = node.get("heard")
-            state = str(node.get("state"))
-            cells: list[RenderableType] = [
-                process.name,
-                Text(str(node.get("role")), style="bold" if node.get("role") == "active" else ""),
-                Text(state, style=_STYLES.get(state, "")),
-                str(node.get("standing")),
-                _process(process),
-                "never" if heard is None else f"{heard:.1f} s ago",
-                str(node.get("why")),
-            ]
-            table.add_row(*cells[: len(table.columns)])
-        return table
+        process = ("process", lambda node: _process(self.stage.nodes[str(node["name"])]))
+        columns = [panels.NAME, panels.ROLE, panels.STATE, panels.STANDING, process, panels.HEARD]
+        return panels.nodes(self.status, columns if self._small else [*columns, panels.WHY])
 
     def _calls(self) -> RenderableType:
         recent = self.load.begun(clock.now() - RECENT)
@@ -300,18 +272,11 @@ class View:
         )
 
     def _timeline(self, height: int) -> RenderableType:
-        text = Text(no_wrap=True, overflow="ellipsis")
-        for at, style, line in sorted(self._story())[-(height - 2) :]:
-            text.append(_clock(at) + "  ", style="dim")
-            text.append(line + "\n", style=style)
-        return Panel(text, title="what happened", title_align="left", height=height)
+        return panels.timeline(self._story(), height)
 
-    def _story(self) -> Iterator[tuple[float, str, str]]:
-        yield from self._done
-        for event in self._events[-LINES:]:
-            kind = str(event.get("event"))
-            style = "bold yellow" if kind in ("failover", "switch-over") else ""
-            yield float(event["at"]), style, f"{kind}: {event.get('text')}"
+    def _story(self) -> list[panels.Line]:
+        done = [panels.Line(*line) for line in self._done]
+        return done + panels.lines(self._events[-LINES:])
 
 
 def _process(process: NodeProcess) -> Text:
@@ -322,19 +287,3 @@ def _process(process: NodeProcess) -> Text:
     if process.delay:
         return Text(f"slow ({process.delay:g} s)", style="yellow")
     return Text("runs", style="green")
-
-
-def _clock(at: float) -> str:
-    return time.strftime("%H:%M:%S", time.localtime(at)) + f".{int(at * 1000) % 1000:03d}"
-
-
-@contextlib.contextmanager
-def _keyboard() -> Iterator[int]:
-    """The terminal gives each key at once, and is as before afterwards."""
-    descriptor = sys.stdin.fileno()
-    before = termios.tcgetattr(descriptor)
-    try:
-        tty.setcbreak(descriptor)
-        yield descriptor
-    finally:
-        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sipfront import __version__
 from sipfront.runtime import clock
 from sipfront.runtime.decisions import Decisions
+from sipfront.runtime.measures import verdicts
 from sipfront.runtime.records import as_call
 from sipfront.stack.route import NodeState, Standing
 from sipfront.store.calls import Wanted
@@ -126,6 +127,7 @@ class FrontControl:
                     "ready": node.ready,
                     "phones": reached,
                     "why": node.why,
+                    "verdicts": verdicts(node),
                     "heard": heard,
                     "answered": None if node.answered_ms is None else node.answered_ms / 1000,
                     "status": node.status,
