@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.lab import Lab
-from bench.report import KINDS_OF_CHANGE, LATER, Ladder, Report, judge_calls
+from bench.report import KINDS_OF_CHANGE, LATER, Ladder, Report, Written, judge_calls
 from bench.sides import sides
 from tests.lab.leaks import leaks
 
@@ -37,6 +37,9 @@ STUN = 3.0
 STUN_HOLD = 8.0
 #: After a switch-over, requests that were already on their way may still reach the old node.
 GRACE = 0.1
+#: A call in set-up when the front was killed, and never taken up again, is closed after 40 s; all
+#: others within 50 ms.
+WRITTEN = 60.0
 #: Counters of the front that tell the story of a fault.
 WORDS = ("hedged", "parked", "moved", "suspected", "late", "overflowed", "no answer", "refused")
 
@@ -87,7 +90,7 @@ async def _load(
     plan: Plan, lab: Lab, report: Report, progress: Callable[[str], None] | None
 ) -> None:
     called, caller = sides(plan, lab)
-    begun = time.monotonic()
+    begun, since = time.monotonic(), time.time()
 
     def look(stats: Stats) -> None:
         if progress is not None:
@@ -111,6 +114,8 @@ async def _load(
     if lab.relay is not None:
         report.relay = lab.relay.do("loss 0")
     await _explain(lab, report)
+    if not plan.against:
+        report.written = await _written(lab, report.made, since)
     packets = lab.packets()
     if plan.keep is not None:
         keep(plan.keep, lab, packets)
@@ -172,6 +177,16 @@ async def _explain(lab: Lab, report: Report) -> None:
     for line in lab.front.log_end(100000).splitlines():
         if " error " in line:
             report.notes.append(line[:300])
+
+
+async def _written(lab: Lab, made: int, since: float) -> Written:
+    """What the front wrote down of the calls of the load; the last of it is a moment late."""
+    ends = time.monotonic() + WRITTEN
+    while True:
+        written = Written.of(await lab.front.records(since))
+        if (written.calls >= made and not written.open) or time.monotonic() > ends:
+            return written
+        await asyncio.sleep(0.2)
 
 
 def answered(records: list[str]) -> int:

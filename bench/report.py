@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from probes.sipp.timing import CallTiming
     from tests.lab.capture import Packet
@@ -27,6 +27,40 @@ EARLY = 0.3
 #: A second ring so long after the end of the first one is not the move of a ringing call.
 AGAIN = 1.0
 KINDS_OF_CHANGE = ("failover", "switchover", "switch-over", "fail-back", "drain")
+
+
+@dataclass
+class Written:
+    """The call records of a run."""
+
+    calls: int = 0
+    open: int = 0  #: not over
+    ended_by: dict[str, int] = field(default_factory=dict)
+    done: dict[str, int] = field(default_factory=dict)  #: what was done for how many
+
+    @classmethod
+    def of(cls, records: Iterable[Mapping[str, Any]]) -> Written:
+        """Count them."""
+        made = cls()
+        for call in records:
+            made.calls += 1
+            made.open += call["end"] is None
+            made.ended_by[call["ended_by"] or "-"] = (
+                made.ended_by.get(call["ended_by"] or "-", 0) + 1
+            )
+            for word in filter(None, str(call["done"]).split(", ")):
+                made.done[word] = made.done.get(word, 0) + 1
+        return made
+
+    def line(self, made: int) -> str:
+        """In words."""
+        ended = ", ".join(f"{count} by {who}" for who, count in sorted(self.ended_by.items()))
+        done = ", ".join(f"{count} {what}" for what, count in sorted(self.done.items()))
+        same = "equal" if self.calls == made and not self.open else "NOT EQUAL"
+        return (
+            f"  call records {self.calls}, calls made {made}: {same}; ended {ended or '-'}; "
+            f"{self.open} open; {done or 'nothing was done for any'}"
+        )
 
 
 @dataclass
@@ -56,6 +90,7 @@ class Report:
     rung_again: float = 0.0  #: the longest ring of a party that had already answered that call
     rung_both: float = 0.0  #: the longest time that two rings of one call lasted side by side
     hedged_for: float = 0.0  #: the longest time between a hedge and the end of it
+    written: Written | None = None  #: what the front wrote down of the calls
     served: dict[str, int] = field(default_factory=dict)  #: records of answered calls by node
     leaks: list[str] = field(default_factory=list)  #: addresses that betray a side
     strays: list[str] = field(default_factory=list)  #: what contradicts a clean switch-over
@@ -124,6 +159,7 @@ class Report:
         decision = self.decision
         return {
             **plain,
+            "written": None if self.written is None else vars(self.written),
             "usual_ms": round(1000 * self.usual, 2),
             "worst_extra_ms": round(1000 * max(self.extra, default=0.0), 1),
             "caught_ms": [round(1000 * value, 1) for value in self.caught],
@@ -171,6 +207,8 @@ class Report:
                 f"  rung twice {self.rung_twice}, side by side for {1000 * self.rung_both:.0f} ms "
                 f"at most, again after the answer {1000 * self.rung_again:.0f} ms at most; hedges lasted {1000 * self.hedged_for:.0f} ms at most"
             )
+        if self.written is not None:
+            text.append(self.written.line(self.made))
         if self.served:
             served = ", ".join(f"{name} {count}" for name, count in self.served.items())
             text.append(f"  answered calls in the nodes' records: {served}")

@@ -22,6 +22,15 @@ NODE = record(
         "mode": text("What the operator wishes", enum=list(MODES)),
         "ready": boolean("May it take over now"),
         "why": text("The sentence for its state"),
+        "draining": maybe(
+            record(
+                {
+                    "for": number("Seconds since it gets nothing new"),
+                    "left": integer("Dialogs that it still has, and calls that it is setting up"),
+                    "force_in": maybe(number("Seconds until they are ended; null: never")),
+                }
+            )
+        ),
         "phones": integer("Phones that can be called through it now"),
         "verdicts": mapping(text(), "Each question about it: good, bad or unknown"),
         "heard": maybe(number("Seconds since anything came from it")),
@@ -33,6 +42,7 @@ NODE = record(
         "counters": mapping(integer(), "What was counted of it"),
     },
     optional=(
+        "draining",
         "standing",
         "phones",
         "verdicts",
@@ -82,7 +92,7 @@ async def _mode(asked: Asked) -> web.StreamResponse:
     node = asked.places["name"]
     _known(asked, node)
     mode: Mode = asked.body["mode"]
-    return _outcome(*asked.control.set_mode(node, mode))
+    return _outcome(*asked.control.set_mode(node, mode, asked.body.get("force_after")))
 
 
 def _outcome(done: bool, sentence: str) -> web.Response:
@@ -137,6 +147,19 @@ ROUTES = (
         "pair",
         _LEVER,
         places={"name": text("The node's name")},
-        body=record({"mode": text("The wish", enum=list(MODES))}, closed=True),
+        body=record(
+            {
+                "mode": text("The wish", enum=list(MODES)),
+                "force_after": maybe(
+                    number(
+                        "Seconds after which the dialogs that are left are ended; null: never",
+                        minimum=0,
+                        maximum=7 * 86400,
+                    )
+                ),
+            },
+            optional=("force_after",),
+            closed=True,
+        ),
     ),
 )

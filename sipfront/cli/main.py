@@ -9,7 +9,18 @@ import sys
 from typing import TYPE_CHECKING
 
 from sipfront import __version__
-from sipfront.cli import calls, completion, decisions, demo, files, man, remote, top, views
+from sipfront.cli import (
+    calls,
+    completion,
+    decisions,
+    demo,
+    files,
+    man,
+    remote,
+    top,
+    views,
+    waiting,
+)
 from sipfront.cli.errors import Failed, Usage
 from sipfront.cli.teach import teach
 
@@ -178,7 +189,7 @@ def _remote_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         remote.mode("drain"),
         "a node keeps its calls and gets nothing new",
         "Set a node's mode to drain: it keeps its dialogs, gets nothing new and is never a target.\n"
-        "On the active node a switch-over comes first.",
+        "On the active node a switch-over comes first. With --wait: until it has none any more.",
     )
     maintenance = _verb(
         verbs,
@@ -196,6 +207,8 @@ def _remote_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     for verb in (drain, maintenance, resume):
         verb.add_argument("node", help="the name of the node")
+    for verb in (drain, maintenance):
+        waiting.add(verb)
     looking = _looking_verbs(verbs)
     for verb in (status, *looking, switchover, drain, maintenance, resume):
         verb.epilog = _REMOTE

@@ -7,6 +7,7 @@ import urllib.parse
 from typing import TYPE_CHECKING, Any
 
 from sipfront.cli.client import Client
+from sipfront.cli.waiting import left, wait
 
 if TYPE_CHECKING:
     import argparse
@@ -36,8 +37,12 @@ def mode(wanted: str) -> Callable[[argparse.Namespace], int]:
     """``sipfront drain|maintenance|resume NODE``."""
 
     def run(args: argparse.Namespace) -> int:
-        node = urllib.parse.quote(args.node, safe="")
-        return _lever(args, f"/api/v1/nodes/{node}/mode", {"mode": wanted})
+        path = f"/api/v1/nodes/{urllib.parse.quote(args.node, safe='')}/mode"
+        body: dict[str, Any] = {"mode": wanted}
+        if getattr(args, "force_after", None) is not None:
+            body["force_after"] = args.force_after
+        done = _lever(args, path, body)
+        return wait(args) if getattr(args, "wait", False) else done
 
     return run
 
@@ -70,6 +75,7 @@ def as_text(answer: dict[str, Any]) -> str:
     if nodes:
         lines += ["", *table([_COLUMNS, *(_row(node) for node in nodes)])]
         lines += [_why(node) for node in nodes if node.get("why")]
+        lines += [plain(left(node)) for node in nodes if node.get("draining")]
     lines += [
         _registration(trunk, one)
         for trunk in held(answer, "trunks")

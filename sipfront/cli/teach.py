@@ -57,7 +57,10 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("sipfront switchover", "the other node becomes active; calls that are up stay"),
         ("sipfront switchover pbx-b --force", "even if it is not known to be ready"),
     ),
-    "drain": (("sipfront drain pbx-a", "before an update of pbx-a"),),
+    "drain": (
+        ("sipfront drain pbx-a", "before an update of pbx-a"),
+        ("sipfront drain pbx-a --wait --force-after 10m", "and go on when it is empty"),
+    ),
     "maintenance": (("sipfront maintenance pbx-a", "and nobody is woken up by it"),),
     "resume": (("sipfront resume pbx-a", "after the update: it is the standby again"),),
     "demo": (

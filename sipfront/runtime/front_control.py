@@ -41,9 +41,11 @@ class FrontControl:
         self._server.driver.wake()
         return done
 
-    def set_mode(self, node: str, mode: str) -> tuple[bool, str]:
-        """Set the operator's wish for a node."""
+    def set_mode(self, node: str, mode: str, force_after: float | None) -> tuple[bool, str]:
+        """Set the operator's wish for a node; after ``force_after`` s what is left is ended."""
         done = self._server.supervisor.set_mode(node, mode)
+        if done[0] and self._server.draining is not None:
+            self._server.draining.wished(node, mode, force_after, clock.wall())
         self._server.driver.wake()
         return done
 
@@ -112,8 +114,8 @@ class FrontControl:
         gauges = self._gauges()
         nodes = []
         phones = server.view.reachable() if server.view is not None else [0] * len(status.nodes)
-        for node, configured, reached in zip(
-            status.nodes, server.config.nodes, phones, strict=True
+        for index, (node, configured, reached) in enumerate(
+            zip(status.nodes, server.config.nodes, phones, strict=True)
         ):
             heard = None if node.heard_ms is None else round(node.heard_ms / 1000, 3)
             nodes.append(
@@ -126,6 +128,7 @@ class FrontControl:
                     "mode": node.mode,
                     "ready": node.ready,
                     "phones": reached,
+                    "draining": self._draining(index),
                     "why": node.why,
                     "verdicts": verdicts(node),
                     "heard": heard,
@@ -160,6 +163,10 @@ class FrontControl:
             "gauges": gauges,
             "counters": {**server.engine.counters, **server.driver.counters},
         }
+
+    def _draining(self, node: int) -> dict[str, Any] | None:
+        draining = self._server.draining
+        return None if draining is None else draining.status(node, clock.wall())
 
     def _gauges(self) -> dict[str, int]:
         """How much there is of everything now."""

@@ -16,6 +16,7 @@ from sipfront.runtime import clock, keys, plan, window
 from sipfront.runtime.chronicle import Chronicle
 from sipfront.runtime.connection import Connection
 from sipfront.runtime.credentials import Credentials
+from sipfront.runtime.draining import Draining
 from sipfront.runtime.engine_view import EngineView
 from sipfront.runtime.errors import StartupError
 from sipfront.runtime.front_control import FrontControl
@@ -132,10 +133,14 @@ class Server:
             config.registrations.credentials, self._accounts, self.supervisor.record
         )
         self.recorder: Recorder | None = None
-        if isinstance(self.engine, Engine):
+        self.draining: Draining | None = None
+        if isinstance(self.engine, Engine) and self.view is not None:
             table = open_calls(config.store, config.records.keep, config.records.age)
             names = [node.name for node in config.nodes]
             self.recorder = Recorder(self.engine.shared, table, names, offset)
+            self.draining = Draining(
+                self.engine, self.store, names, self.view.owned, self.supervisor.record
+            )
         self.driver = Driver(self.engine, self.supervisor)
         self.trunks = Trunks(self.sockets, self._trunk_resolved, resolver=resolver)
         self.streams = Streams(
@@ -182,6 +187,8 @@ class Server:
         begun = clock.now()
         remembered = bool(self._stored)
         self.persist.restore(self._stored, begun)
+        if self.draining is not None:
+            self.draining.restore(self._stored, [mode.value for mode in self.monitor.modes])
         self._stored = []
         if self.recorder is not None:
             self.recorder.restore(remembered=remembered, now=begun)
@@ -201,6 +208,8 @@ class Server:
             return
         self._saver = asyncio.get_running_loop().call_later(BEHIND, self._save)
         self.chronicle.turn(clock.now())
+        if self.draining is not None and self.draining.turn(clock.now(), clock.wall()):
+            self.driver.wake()
         self.persist.save()
         if self.recorder is not None:
             self.recorder.save(clock.now())

@@ -43,6 +43,14 @@ class Care:
         """End a dialog in its node's name (Reason: RFC 3326)."""
         self._proxy.aftermath.end(leg, now, reason.encode())
 
+    def hang_up(self, node: int, legs: list[Leg], now: float, reason: str) -> None:
+        """End dialogs of a node that is there, towards both sides (Reason: RFC 3326)."""
+        for leg in legs:
+            self.end(leg, now, reason)
+        if not self._shared.pair.down(node):
+            text = b"Reason: %b\r\n" % reason.encode()
+            self._proxy.owed.back(self._shared.pair.links[node], now, text)
+
     def resume(self, now: float) -> None:
         """The front was restarted: calls that it keeps are kept on."""
         self._proxy.joined.resume(now)

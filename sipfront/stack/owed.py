@@ -65,7 +65,7 @@ class Owed:
             if self._changed is not None:
                 self._changed[leg.key] = leg
 
-    def back(self, link: Link, now: float) -> None:
+    def back(self, link: Link, now: float, reason: bytes = REASON) -> None:
         """A node answers (again): end there what is over."""
         owed = self._owed[link.node]
         self._owed[link.node] = {}
@@ -81,7 +81,7 @@ class Owed:
             if leg.kept is not None:
                 itself = leg.kept.called_inside(itself)
             parties = (leg.outside_party, itself)
-            data = speak(b"BYE", uri, via, routes, *parties, leg.call_id, leg.outside_cseq, REASON)
+            data = speak(b"BYE", uri, via, routes, *parties, leg.call_id, leg.outside_cseq, reason)
             client = ClientTx(branch, data, flow, link.node, False, None, now)
             client.task = Telling(self, leg)
             self._proxy.layer.open_client(client, now, link.interval)

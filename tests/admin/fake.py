@@ -39,6 +39,8 @@ class Pair:
         self.times: list[float] = []
         self.answers: dict[str, int] = {}
         self.instance = "one"
+        self.force_after: float | None = None
+        self.left: list[int] = []
         self.records = 2500
         self.listeners: list[Callable[[dict[str, Any]], None]] = []
         self.decisions = decided()
@@ -53,6 +55,7 @@ class Pair:
                 "mode": self.modes[name],
                 "ready": self.ready_,
                 "why": "answers",
+                "draining": self._draining(name),
                 "heard": self.heard,
             }
             for n, name in enumerate(("a", "b"))
@@ -72,6 +75,13 @@ class Pair:
             "answers": dict(self.answers),
         }
 
+    def _draining(self, name: str) -> dict[str, Any] | None:
+        """``left`` goes on by one at every look."""
+        if self.modes[name] == "in-service":
+            return None
+        left = (self.left.pop(0) if len(self.left) > 1 else self.left[0]) if self.left else 0
+        return {"for": 61.0, "left": left, "force_in": self.force_after}
+
     def switchover(self, to: str | None, force: bool) -> tuple[bool, str]:
         target = to or ("b" if self.active == "a" else "a")
         if target == self.active:
@@ -82,8 +92,9 @@ class Pair:
         self.epoch += 1
         return True, f"{target} is active since epoch {self.epoch}"
 
-    def set_mode(self, node: str, mode: Mode) -> tuple[bool, str]:
+    def set_mode(self, node: str, mode: Mode, force_after: float | None) -> tuple[bool, str]:
         self.modes[node] = mode
+        self.force_after = force_after
         return True, f"{node} is now {mode}"
 
     def events(self, limit: int) -> list[dict[str, Any]]:

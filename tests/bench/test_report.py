@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.report import Ladder, Report, judge_calls
+from bench.report import Ladder, Report, Written, judge_calls
 from probes.sipp import CallTiming
 from tests.lab.capture import Packet
 
@@ -88,3 +88,15 @@ def test_a_called_party_that_is_ended_early_is_counted() -> None:
     assert ladder.early(hold=8.0, fault_at=2.5) == 1
     assert ladder.early(hold=0.5, fault_at=2.5) == 0
     assert ladder.early(hold=8.0, fault_at=2.0) == 0  # not up at the fault
+
+
+def test_records_are_compared_with_calls() -> None:
+    over = {"end": 1.0, "ended_by": "caller", "done": ""}
+    moved = {"end": 1.0, "ended_by": "front", "done": "moved, ended by front"}
+    written = Written.of([over, moved, {"end": None, "ended_by": "", "done": ""}])
+    assert (written.calls, written.open) == (3, 1)
+    assert written.done == {"moved": 1, "ended by front": 1}
+    assert "NOT EQUAL" in written.line(3)
+    line = Written.of([over, moved]).line(2)
+    assert "call records 2, calls made 2: equal; ended 1 by caller, 1 by front; 0 open" in line
+    assert "NOT EQUAL" in Written.of([over, moved]).line(3)

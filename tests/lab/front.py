@@ -144,6 +144,18 @@ class Front:
         events = answer["events"] if isinstance(answer, dict) else answer
         return list(events)
 
+    async def records(self, since: float) -> list[dict[str, Any]]:
+        """The call records that began since then, newest first."""
+        found: list[dict[str, Any]] = []
+        before = 0
+        while True:
+            query = f"limit=1000&since={since:.3f}&before={before}"
+            page = (await asyncio.to_thread(self._get, f"/api/v1/calls/records?{query}"))["calls"]
+            found += page
+            before = page[-1]["n"] if page else 0
+            if len(page) < 1000 or not before:
+                return found
+
     async def metrics(self) -> str:
         """The text of /metrics."""
         return str(await asyncio.to_thread(self._get, "/metrics"))
