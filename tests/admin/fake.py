@@ -125,7 +125,7 @@ class Pair:
         return [call(n, state="up") for n in range(3)][:limit] if node in ("", "a") else []
 
     async def call_records(self, wanted: Mapping[str, Any]) -> list[dict[str, Any]]:
-        top = wanted.get("before") or self.records + 1
+        top = min(wanted.get("before") or self.records + 1, self.records + 1)
         numbers = range(top - 1, 0, -1)
         return [call(n, n=n) for n in numbers if n >= wanted.get("since", 0)][: wanted["limit"]]
 
