@@ -35,13 +35,18 @@ LOOK = 0.02
 
 
 def free_network() -> str:
-    """The first network of loopback in which the front's addresses are free."""
+    """The first network of loopback in which the addresses of front and nodes are free.
+
+    The nodes are asked for too: they start first, and another demonstration may be at that point.
+    """
+    wanted = [(10, socket.SOCK_DGRAM, SIP), (10, socket.SOCK_STREAM, ADMIN)]
+    wanted += [(last, socket.SOCK_DGRAM, SIP) for last in (11, 12, 101)]
     for network in NETWORKS:
         with contextlib.ExitStack() as stack:
             try:
-                for kind, port in ((socket.SOCK_DGRAM, SIP), (socket.SOCK_STREAM, ADMIN)):
+                for last, kind, port in wanted:
                     held = stack.enter_context(socket.socket(socket.AF_INET, kind))
-                    held.bind((f"{network}.10", port))
+                    held.bind((f"{network}.{last}", port))
             except OSError:
                 continue
             return network
