@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sipfront.admin.route import LIMIT, Answer, Asked, Route, answer
-from sipfront.admin.schema import array, integer, record, text
+from sipfront.admin.schema import array, boolean, integer, record, text
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -22,8 +22,9 @@ DIALOG = record(
         "trunk": text("The trunk, or empty"),
         "node": text("The node that carries it"),
         "epoch": integer("Since which change of role"),
+        "kept": boolean("The call goes on without that node: the front is its end of both legs"),
     },
-    optional=("call_id", "outside", "inside", "from", "flow", "trunk", "epoch"),
+    optional=("call_id", "outside", "inside", "from", "flow", "trunk", "epoch", "kept"),
 )
 
 

@@ -129,6 +129,7 @@ class EngineView:
                     "trunk": leg.trunk,
                     "node": names[leg.owner],
                     "epoch": leg.epoch,
+                    "kept": leg.joined is not None,
                 }
             )
             if len(shown) >= limit:

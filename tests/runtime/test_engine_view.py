@@ -8,6 +8,7 @@ from sipfront.stack.dialog import Leg
 from sipfront.stack.flows import Flows, Listener, Transport
 from sipfront.stack.front import Engine
 from sipfront.stack.settings import Node, Settings
+from tests.stack.kept import kept
 from tests.stack.test_trunking import registered as enrolled
 from tests.stack.test_trunking import world as registering
 from tests.stack.world import CARRIER
@@ -64,3 +65,11 @@ def test_accounts_at_a_trunk() -> None:
         False,
         [],
     )
+
+
+def test_a_kept_call_is_shown_and_is_nobodys() -> None:
+    call = kept()
+    view = EngineView(call.world.engine.shared, lambda: call.world.now)
+    assert [one["kept"] for one in view.dialogs(["pbx-a", "pbx-b"], 10)] == [True, True]
+    assert view.gauges()["dialogs"] == 2
+    assert (view.owned(0), view.owned(1)) == (0, 0)  # a node that drains is free of it
