@@ -21,6 +21,8 @@ from tests.lab.chroot import PeerError, Rooted
 TEMPLATES = Path(__file__).parent / "asterisk_conf"
 DOMAIN = "example.com"
 EXTENSIONS = tuple(str(number) for number in range(1001, 1011))
+#: Extensions whose audio goes past the PBX where it can.
+DIRECT = ("1011", "1012")
 FRONT = "127.0.0.10:5062"  #: where the nodes reach the front
 #: RTP ports of the first instance; each further one has the next thousand.
 RTP_FIRST = 20000
@@ -70,7 +72,7 @@ class Asterisk(Rooted):
             "RTP_FIRST": str(self.first_port),
             "RTP_LAST": str(self.first_port + 999),
             "CONTINUITY": "static" if self.static else "shared",
-            "EXTENSIONS": "\n".join(self._extension(number) for number in EXTENSIONS),
+            "EXTENSIONS": "\n".join(self._extension(number) for number in (*EXTENSIONS, *DIRECT)),
             "HINTS": "\n".join(f"exten => {n},hint,PJSIP/{n}" for n in EXTENSIONS),
         }
         for template in TEMPLATES.glob("*.conf"):
@@ -84,6 +86,7 @@ class Asterisk(Rooted):
         permanent = f"contact = sip:{number}@{self.front}\n" if self.static else ""
         return (
             f"[{number}](phone)\naors = {number}\nauth = {number}\ncallerid = {number} <{number}>\n"
+            f"{'direct_media = yes' if number in DIRECT else ''}\n"
             f"[{number}](phone-auth)\nusername = {number}\npassword = {password(number)}\n"
             f"[{number}](phone-aor)\nmailboxes = {number}@default\n{permanent}"
         )
