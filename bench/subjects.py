@@ -141,6 +141,7 @@ class Sipfront(Subject):
                 {"name": f"pbx-{letter}", "uri": f"sip:{node}:{PORT}"}
                 for letter, node in zip("ab", NODES, strict=True)
             ],
+            "registrations": {"rate": 10_000},  # the load is the measurement's own
             "keys": str(self.folder / "keys"),
             "store": f"sqlite://{self.folder / 'state.db'}",
             "admin": {"listen": self.admin, "token_file": str(self.folder / "token")},
