@@ -117,8 +117,10 @@ class Probe(Section):
     @classmethod
     def _hertz(cls, value: Any) -> Any:
         # Checked here, because a union would put its arms into the place of the error.
-        if value == "echo" or (type(value) is int and 50 <= value <= 3900):
-            return value
+        # A file's plain values are texts here.
+        hertz = int(value) if isinstance(value, int) or str(value).isdigit() else 0
+        if value == "echo" or 50 <= hertz <= 3900:
+            return hertz or value
         raise ValueError("must be echo, or hertz from 50 to 3900")
 
     @model_validator(mode="after")

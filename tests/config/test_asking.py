@@ -70,6 +70,14 @@ def test_what_is_wrong_with_probes(probes: list[dict[str, Any]], what: str) -> N
     assert any(what in line for line in said(probes=probes)), said(probes=probes)
 
 
+def test_a_tone_and_numbers_as_a_file_has_them() -> None:
+    (probe,) = config(probes=[ECHO | {"hear": 1004, "max_loss": 0.1, "fall": 3}]).probes
+    assert (probe.hear, probe.max_loss, probe.fall) == (1004, 0.1, 3)
+    web = {"probe": "http", "url": "http://{host}/", "expect": [200, 204], "verify": False}
+    (probe,) = config(probes=[web]).probes
+    assert (probe.expect, probe.verify) == ((200, 204), False)
+
+
 def test_one_name_may_ask_each_node_differently() -> None:
     both = [ECHO | {"nodes": ["pbx-a"]}, ECHO | {"nodes": ["pbx-b"], "extension": "601"}]
     assert said(probes=both) == []

@@ -10,6 +10,7 @@ It refuses to touch a directory that has something mounted below it.
 from __future__ import annotations
 
 import fcntl
+import glob
 import os
 import shutil
 import socket
@@ -30,7 +31,13 @@ TOOLS = {
     "debootstrap": "debootstrap",
     "openssl": "openssl",
     "setpriv": "util-linux",
+    "mariadbd": "mariadb-server-core",
+    "my_print_defaults": "mariadb-client-core",
 }
+#: The same for what lies in a folder of its own: a pattern, and the package.
+ASIDE = {"/usr/lib/postgresql/*/bin/postgres": "postgresql"}
+#: Debian starts a database server right after its installation; the lab only wants the program.
+NO_CLUSTER = Path("/etc/postgresql-common/createcluster.conf")
 #: Debian's unstable suite, because the stable one has no Asterisk 22.
 SUITE = "sid"
 #: What the chroot is for.  A change of this line makes the chroot anew.
@@ -150,7 +157,9 @@ def say(text: str) -> None:
 def install_tools() -> None:
     """Bring the Debian packages that are missing, or say which."""
     path = os.environ.get("PATH", "") + ":" + SYSTEM_PATH
-    missing = sorted({p for tool, p in TOOLS.items() if not shutil.which(tool, path=path)})
+    lacking = {p for tool, p in TOOLS.items() if not shutil.which(tool, path=path)}
+    lacking |= {package for pattern, package in ASIDE.items() if not glob.glob(pattern)}
+    missing = sorted(lacking)
     if not missing:
         return
     line = "apt-get install -y --no-install-recommends " + " ".join(missing)
@@ -161,6 +170,10 @@ def install_tools() -> None:
     if os.geteuid() != 0:
         raise Lacking(f"Debian packages are missing and only root may install them:\n  sudo {line}")
     say(f"installing {' '.join(missing)}")
+    if "postgresql" in missing and not NO_CLUSTER.exists():
+        NO_CLUSTER.parent.mkdir(exist_ok=True)
+        NO_CLUSTER.write_text("create_main_cluster = false\n")
+        line += " -o Dpkg::Options::=--force-confold"
     environment = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
     for command in (["apt-get", "update", "-qq"], [*line.split(), "-qq"]):
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
