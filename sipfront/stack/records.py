@@ -37,9 +37,9 @@ if TYPE_CHECKING:
     from sipfront.stack.plan import Plan
     from sipfront.stack.transaction import ServerTx
 
-#: A call in set-up is written when it is so old: most are answered or over by then, and are
-#: written once less.  The INVITE of one that is younger is sent again after a kill of the front
-#: (RFC 3261 17.1.1.2 timer A, T1 = 0.5 s).
+#: A call in set-up is written when its caller has heard something, or when it is so old (then it got
+#: its 100 Trying).  Before that its INVITE is sent again after a kill of the front, and is seen then
+#: (RFC 3261 17.1.1.2 timer A).
 SETTLED = 0.2
 #: A node passes a BYE on to the other leg within this time; the one who sent it ended the call.
 PASSED_ON = 5.0
@@ -314,7 +314,8 @@ class Records:
         self._dirty = {}
         told = []
         for record in dirty:
-            if record.ended or record.answered or now - record.began >= SETTLED:
+            heard = record.rang or record.answered or record.ended
+            if heard or now - record.began >= SETTLED:
                 record.saved = True
                 told.append(record)
             else:
