@@ -38,7 +38,8 @@ LIVE = record({**_FIELDS, "state": text("setting up, ringing or up")})
 CALL = record({"n": integer("Its number, for the next page; 0: not written yet"), **_FIELDS})
 
 _NODE = text("Only calls of this node", maxLength=NAME_MAX, default="")
-_TIME = {"minimum": 0, "default": 0}
+#: Seconds since 1970; the year 36812 is late enough, and no reader has to print 308 digits.
+_TIME = {"minimum": 0, "maximum": 2**40, "default": 0}
 
 
 async def _live(asked: Asked) -> web.StreamResponse:

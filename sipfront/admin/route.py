@@ -185,7 +185,7 @@ def _read(schema: Schema, word: str) -> Any:
     if (
         kind == "number"
         and len(word) <= 40
-        and re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", word, re.ASCII)
+        and re.fullmatch(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?", word, re.ASCII)
     ):
         return float(word)
     if kind == "boolean" and word in ("true", "false"):
