@@ -52,6 +52,9 @@ SECONDS = web.AppKey("seconds", float)
 
 JSON = "application/json"
 
+#: A number as JSON writes it (RFC 8259 6).
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
+
 #: Every refusal.
 ERROR = record({"error": text("What is wrong, in one sentence")})
 #: What a lever has done.
@@ -182,12 +185,9 @@ def _read(schema: Schema, word: str) -> Any:
     # A number longer than any that can be meant is not worked out.
     if kind == "integer" and len(word) <= 20 and re.fullmatch(r"-?[0-9]+", word, re.ASCII):
         return int(word)
-    if (
-        kind == "number"
-        and len(word) <= 40
-        and re.fullmatch(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?", word, re.ASCII)
-    ):
-        return float(word)
+    if kind == "number" and len(word) <= 40 and _NUMBER.fullmatch(word):
+        value = float(word)
+        return value if math.isfinite(value) else word
     if kind == "boolean" and word in ("true", "false"):
         return word == "true"
     return word

@@ -57,6 +57,8 @@ async def asking() -> AsyncIterator[TestClient]:
 async def test_a_handler_sees_values_and_defaults(asking: TestClient) -> None:
     got = await (await asking.get("/look?must=x&count=3&all=true&share=1.5")).json()
     assert got["query"] == {"must": "x", "count": 3, "share": 1.5, "all": True}
+    got = await (await asking.get("/look?must=x&share=1.5e-3")).json()
+    assert got["query"]["share"] == 0.0015
     got = await (await asking.get("/look?must=x")).json()
     assert got["query"] == {"must": "x", "count": 7, "share": 0.5, "all": False}
 
@@ -73,6 +75,7 @@ async def test_a_handler_sees_values_and_defaults(asking: TestClient) -> None:
         ("must=x&count=-1", "count must be a number of at least 0"),
         ("must=x&all=1", "all must be true or false"),
         ("must=x&share=nan", "share must be a number"),
+        ("must=x&share=1e999", "share must be a number"),
         ("must=x&wrong=1", "'wrong' is not understood here, only all, count, must, share"),
     ],
 )
