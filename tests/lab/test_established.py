@@ -1,4 +1,4 @@
-"""Calls that are up when the active PBX dies or freezes, or when the front is killed.
+"""Calls that are up when the active PBX dies, freezes or is stunned, or when the front is killed.
 
 Half of the calls have their audio past the PBX (``direct_media``), half by it; two more telephones
 are real ones (PJSIP).  Who hears whom, and from where, is measured at every end.  40 calls, and 200
@@ -218,6 +218,21 @@ async def test_the_active_node_is_frozen(house: House) -> None:
     gap = max(max(talk.a.gap, talk.b.gap) for talk in direct)
     print("  thawed, the node has no channel left")
     await goes_on(house, direct, gap)
+    house.clean()
+
+
+async def test_the_active_node_is_stunned_for_three_seconds(house: House) -> None:
+    """No call is lost, whatever its audio does meanwhile."""
+    direct, plain = await house.calls()
+    house.pair.a.freeze()
+    await asyncio.sleep(3.0)
+    house.pair.a.thaw()
+    talks = direct + plain
+    await house.heard(talks, 3.0)
+    lost = [talk for talk in talks if not talk.up]
+    print(f"  frozen for 3 s: {len(lost)} of {len(talks)} calls lost")
+    assert lost == []
+    await house.hang_up(talks)
     house.clean()
 
 
