@@ -69,7 +69,7 @@ class ControlPort(Protocol):
     def switchover(self, to: str | None, force: bool) -> tuple[bool, str]:
         """Make ``to`` (None: the other node) the active one; (done, one sentence)."""
 
-    def set_mode(self, node: str, mode: Mode, force_after: float | None) -> tuple[bool, str]:
+    def set_mode(self, node: str, mode: Mode, force_after: float | None = None) -> tuple[bool, str]:
         """Set the operator's wish for a node; (done, one sentence).
 
         ``force_after``: seconds after which the dialogs that are left are ended; None: never.

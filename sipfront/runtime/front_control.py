@@ -41,7 +41,7 @@ class FrontControl:
         self._server.driver.wake()
         return done
 
-    def set_mode(self, node: str, mode: str, force_after: float | None) -> tuple[bool, str]:
+    def set_mode(self, node: str, mode: str, force_after: float | None = None) -> tuple[bool, str]:
         """Set the operator's wish for a node; after ``force_after`` s what is left is ended."""
         done = self._server.supervisor.set_mode(node, mode)
         if done[0] and self._server.draining is not None:
