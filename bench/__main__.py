@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from bench import faults, registrations, ringing, spaces, speed
+from bench import faults, health, registrations, ringing, spaces, speed
 from bench.lab import WIRINGS
 
 #: The faults of ``all``, and those of the short overview that ``make bench`` is.
@@ -60,7 +60,13 @@ def main() -> int:
     verb.add_argument("--rate", type=float, default=200.0, help="REGISTERs a second to a node")
     verb.add_argument("--hours", type=float, default=24.0, help="length of a day")
     verb.add_argument("--seed", type=int, default=1, help="another day")
+    verb = verbs.add_parser("health", help="how soon it is seen that a PBX cannot serve (root)")
+    known = ", ".join(health.FAULTS)
+    verb.add_argument("fault", nargs="*", metavar="FAULT", help=f"{known}; default: all")
+    verb.add_argument("--times", type=int, default=10, help="how often each")
     arguments = parser.parse_args()
+    if arguments.verb == "health":
+        return _health(arguments)
     if arguments.verb == "ringing":
         return _ringing(arguments)
     if arguments.verb == "registrations":
@@ -76,6 +82,16 @@ def main() -> int:
         chosen = parser.parse_args(list(words))
         ends.append(_faults(chosen) if chosen.verb == "faults" else speed.run(chosen))
     return max(ends)
+
+
+def _health(arguments: argparse.Namespace) -> int:
+    names = arguments.fault or list(health.FAULTS)
+    if unknown := [name for name in names if name not in health.FAULTS]:
+        print(f"bench: no such fault: {', '.join(unknown)} ({', '.join(health.FAULTS)})")
+        return 2
+    findings = spaces.run(health.run(names, arguments.times, faults.show))
+    print("\n".join(health.lines(findings)), flush=True)
+    return 0 if all(finding.good for finding in findings) else 1
 
 
 def _ringing(arguments: argparse.Namespace) -> int:

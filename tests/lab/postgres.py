@@ -158,6 +158,20 @@ class Postgres:
         word = "off" if yes else "on"
         await self.sql(f"alter system set default_transaction_read_only = {word}")
         await self.sql("select pg_reload_conf()")
+        ends = time.monotonic() + START
+        while not await self._shows("default_transaction_read_only", word):
+            if time.monotonic() > ends:
+                raise PeerError("PostgreSQL did not read its configuration again")
+            await asyncio.sleep(0.02)
+
+    async def _shows(self, setting: str, word: str) -> bool:
+        """Does a new session have this setting?"""
+        try:
+            test = f"do $$ begin assert current_setting('{setting}') = '{word}'; end $$"
+            await self.sql(test)
+        except PeerError:
+            return False
+        return True
 
     def close(self) -> None:
         """End it, and delete its files."""
