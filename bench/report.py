@@ -24,8 +24,6 @@ LATER = 0.02
 STEPS = (0.0, 0.02, 0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 2.0)
 #: A call that ended so much before its length was ended by somebody else.
 EARLY = 0.3
-#: A second ring so long after the end of the first one is not the move of a ringing call.
-AGAIN = 1.0
 KINDS_OF_CHANGE = ("failover", "switchover", "switch-over", "fail-back", "drain")
 
 
@@ -87,7 +85,7 @@ class Report:
     first_packet_at: float | None = None
     set_ups: list[tuple[float, float]] = field(default_factory=list)  #: (started, set-up time)
     rung_twice: int = 0
-    rung_again: float = 0.0  #: the longest ring of a party that had already answered that call
+    rung_again: float = 0.0  #: the longest ring that began when the caller already had an answer
     rung_both: float = 0.0  #: the longest time that two rings of one call lasted side by side
     hedged_for: float = 0.0  #: the longest time between a hedge and the end of it
     written: Written | None = None  #: what the front wrote down of the calls
@@ -205,7 +203,8 @@ class Report:
         if self.rung_twice or self.hedged_for:
             text.append(
                 f"  rung twice {self.rung_twice}, side by side for {1000 * self.rung_both:.0f} ms "
-                f"at most, again after the answer {1000 * self.rung_again:.0f} ms at most; hedges lasted {1000 * self.hedged_for:.0f} ms at most"
+                f"at most, again after the answer {1000 * self.rung_again:.0f} ms at most; "
+                f"hedges lasted {1000 * self.hedged_for:.0f} ms at most"
             )
         if self.written is not None:
             text.append(self.written.line(self.made))
@@ -305,17 +304,18 @@ class Ladder:
         legs: dict[str, list[str]] = defaultdict(list)
         for leg, caller in self.legs.items():
             legs[caller].append(leg)
-        for mine in legs.values():
+        for caller, mine in legs.items():
             rings = [self.rings[leg] for leg in mine if leg in self.rings]
             if len(rings) < 2:
                 continue
             report.rung_twice += 1
+            answered = self.answers.get(caller, float("inf"))
             for index, one in enumerate(rings):
                 for other in rings[index + 1 :]:
                     both = min(one[1], other[1]) - max(one[0], other[0])
                     report.rung_both = max(report.rung_both, both)
-                    first, second = sorted((one, other))
-                    if second[0] >= first[1] and second[0] - first[1] > AGAIN:
+                    second = max(one, other)
+                    if second[0] > answered:
                         report.rung_again = max(report.rung_again, second[1] - second[0])
         for caller, given in self.given.items():
             nodes = {node: at for at, node in reversed(given)}

@@ -59,7 +59,7 @@ class Aftermath:
             self._shared.count("phones silenced")
             self._proxy.parting.abandon(branch, now, ELSEWHERE)
             if branch.cancelling:
-                self._proxy.leaving.leave(plan, branch.flow, branch)
+                self._proxy.leaving.leave(plan, branch.flow, branch, now)
             for leg in branch.legs:
                 if leg.state == EARLY:  # what the phone still says in it is answered here
                     self._proxy.end(leg, remember=True)

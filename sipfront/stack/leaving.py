@@ -2,7 +2,8 @@
 
 A phone without call waiting would answer 486 to the new node's INVITE while the old one still
 rings there (design, section 5).  So that INVITE waits until all of the phone's old calls are over,
-by the 487 to our CANCEL or the 200 to our BYE, but never longer than half a second.
+by the 487 to our CANCEL or the 200 to our BYE, but never beyond half a second after the phone was
+told: what comes later than that to a phone that owes us an answer does not wait at all.
 """
 
 from __future__ import annotations
@@ -19,30 +20,38 @@ if TYPE_CHECKING:
     from sipfront.stack.shared import Shared
     from sipfront.stack.transaction import ClientTx, ServerTx
 
-#: How long a new INVITE waits at most: a phone that has not answered a CANCEL by then is slow or
-#: gone, and its caller hears nothing meanwhile.
+#: How long after the first CANCEL or BYE a phone counts as busy, at most: one that has not
+#: answered by then is slow or gone, and its callers hear nothing meanwhile.
 WAIT_487 = 0.5
 
 
 class Hold:
     """A branch that waits for its phone."""
 
-    __slots__ = ("_leaving", "name", "plan", "resend_at", "server", "target", "until")
+    __slots__ = ("plan", "server", "target")
 
-    def __init__(
-        self, leaving: Leaving, name: bytes, server: ServerTx, plan: Plan, target: Target
-    ) -> None:
-        self._leaving = leaving
-        self.name = name
+    def __init__(self, server: ServerTx, plan: Plan, target: Target) -> None:
         self.server = server
         self.plan = plan
         self.target = target
+
+
+class Busy:
+    """A phone that has not answered all of our CANCELs and BYEs, and who waits for it."""
+
+    __slots__ = ("_leaving", "holds", "name", "old", "resend_at", "until")
+
+    def __init__(self, leaving: Leaving, name: bytes) -> None:
+        self._leaving = leaving
+        self.name = name  #: the binding's
+        self.old: list[ClientTx] = []  #: what it has to answer
+        self.holds: list[Hold] = []
         self.resend_at = 0.0
         self.until = 0.0
 
     def fired(self, now: float) -> None:
-        """It has waited long enough."""
-        self._leaving.release(self, now)
+        """It had time enough."""
+        self._leaving.free(self, now)
 
 
 class Leaving:
@@ -51,69 +60,57 @@ class Leaving:
     def __init__(self, shared: Shared, proxy: Proxy) -> None:
         self._shared = shared
         self._proxy = proxy
-        #: by the binding's name: what is to be answered, and who waits for it
-        self._busy: dict[bytes, list[ClientTx]] = {}
-        self._holds: dict[bytes, list[Hold]] = {}
-        self._names: dict[bytes, bytes] = {}  #: branch -> the binding's name
+        self._busy: dict[bytes, Busy] = {}  #: by the binding's name
+        self._branches: dict[bytes, Busy] = {}  #: by the branch of what is to be answered
 
-    def leave(self, plan: Plan, flow: Flow, until: ClientTx) -> None:
+    def leave(self, plan: Plan, flow: Flow, until: ClientTx, now: float) -> None:
         """The phone behind ``flow`` is busy until ``until`` has its final answer."""
         binding = next((t.binding for t in plan.targets if t.flow is flow), None)
-        if binding is not None:
-            self._busy.setdefault(binding.name, []).append(until)
-            self._names[until.branch] = binding.name
+        if binding is None:
+            return
+        busy = self._busy.get(binding.name)
+        if busy is None:
+            busy = self._busy[binding.name] = Busy(self, binding.name)
+            self._proxy.layer.timers.start(busy, UNTIL, WAIT_487, now)
+        busy.old.append(until)
+        self._branches[until.branch] = busy
 
     def hold(self, server: ServerTx, plan: Plan, target: Target, now: float) -> bool:
         """Whether this branch has to wait for its phone."""
         if not self._busy or target.binding is None:
             return False
-        name = target.binding.name
-        if not self._still(name):
+        busy = self._busy.get(target.binding.name)
+        if busy is None:
             return False
-        hold = Hold(self, name, server, plan, target)
-        self._holds.setdefault(name, []).append(hold)
-        self._proxy.layer.timers.start(hold, UNTIL, WAIT_487, now)
+        if not self._waits(busy):
+            self.free(busy, now)
+            return False
+        busy.holds.append(Hold(server, plan, target))
         self._shared.count("held for a 487")
         return True
 
     def left(self, client: ClientTx, now: float) -> None:
         """An old call to a phone is over: if it was the last, what waited for it may go."""
-        name = self._names.pop(client.branch, None)
-        if name is None:
+        busy = self._branches.pop(client.branch, None)
+        if busy is None:
             return
-        old = self._busy.get(name, [])
-        if client in old:
-            old.remove(client)
-        if self._still(name):
-            return
-        for hold in self._holds.pop(name, ()):
-            self._send(hold, now)
+        if client in busy.old:
+            busy.old.remove(client)
+        if not self._waits(busy):
+            self.free(busy, now)
 
-    def release(self, hold: Hold, now: float) -> None:
-        """It has waited long enough: send it all the same."""
-        waiting = self._holds.get(hold.name, [])
-        if hold in waiting:
-            waiting.remove(hold)
-        if not waiting:
-            self._holds.pop(hold.name, None)
-        self._send(hold, now)
+    def free(self, busy: Busy, now: float) -> None:
+        """The phone counts as free from now on, whatever it still has to answer."""
+        busy.until = 0.0
+        self._busy.pop(busy.name, None)
+        for client in busy.old:
+            self._branches.pop(client.branch, None)
+        for hold in busy.holds:
+            server = hold.server
+            if server.request is None or server.cancelled or server.state > PROCEEDING:
+                continue  # answered or cancelled meanwhile
+            self._proxy.out(server, hold.plan, hold.target, now)
 
-    def _still(self, name: bytes) -> bool:
-        old = self._busy.get(name)
-        if old is None:
-            return False
-        left = [client for client in old if not client.final and client.state != TERMINATED]
-        if left:
-            self._busy[name] = left
-            return True
-        for client in self._busy.pop(name):
-            self._names.pop(client.branch, None)
-        return False
-
-    def _send(self, hold: Hold, now: float) -> None:
-        server = hold.server
-        hold.until = 0.0
-        if server.request is None or server.cancelled or server.state > PROCEEDING:
-            return  # answered or cancelled meanwhile
-        self._busy.pop(hold.name, None)  # whatever the phone is busy with
-        self._proxy.out(server, hold.plan, hold.target, now)
+    @staticmethod
+    def _waits(busy: Busy) -> bool:
+        return any(not client.final and client.state != TERMINATED for client in busy.old)

@@ -149,7 +149,7 @@ class Unacked:
         self._shared.count("answered calls that went on elsewhere")
         ending = self._proxy.parting.hang_up(client, answer, now)
         if server.plan is not None:
-            self._proxy.leaving.leave(server.plan, client.flow, ending)
+            self._proxy.leaving.leave(server.plan, client.flow, ending, now)
         self._shared.legs.ended_by_us(leg)
         self._proxy.owed.add(leg)
 

@@ -74,6 +74,22 @@ def test_two_rings_of_one_call_are_seen_side_by_side() -> None:
     assert ladder.first_to("pbx-b", 9.0) is None
 
 
+def test_a_ring_after_the_callers_answer_is_told_from_the_move_of_a_ringing_call() -> None:
+    def rung_again(begins: float) -> float:
+        """Node A's ring, 0.2 s long, begins then; the call was answered on B at 2.4."""
+        packets = [item for item in hedged() if not (item.at > 1.5 and b": a\r" in item.data)]
+        packets += [
+            packet(begins, PHONE, FRONT, "SIP/2.0 180 Ringing", "a", "INVITE"),
+            packet(begins + 0.2, FRONT, PHONE, "CANCEL sip:1 SIP/2.0", "a", "CANCEL"),
+        ]
+        report = Report("stun", "extension", 20, 60, 1, fault_at=1.0)
+        Ladder(sorted(packets, key=lambda item: item.at), {FRONT}, NODES).judge(report)
+        return round(report.rung_again, 3)
+
+    assert rung_again(2.1) == 0.0
+    assert rung_again(2.5) == 0.2
+
+
 def test_a_call_that_begins_on_the_old_node_or_ends_on_the_wrong_one_is_a_stray() -> None:
     packets = [*hedged(), packet(5.0, FRONT, NODE_A, "BYE sip:1 SIP/2.0", "x", "BYE")]
     ladder = Ladder(packets, {FRONT}, NODES)

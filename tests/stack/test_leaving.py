@@ -67,6 +67,18 @@ def test_it_waits_half_a_second_at_most() -> None:
     assert sent.message.method == b"INVITE", "and the next one does not wait again"
 
 
+def test_the_half_second_is_counted_from_the_cancel() -> None:
+    """A phone that never answers the INVITE that we cancelled holds up nobody for longer."""
+    world = World()
+    two_rang(world)
+    world.wait(WAIT_487 - 0.1)
+    assert world.hear(world.nodes[1], of_node(1, 0)) == []
+    found = [item.message.method for item in world.wait(0.11)]
+    assert found.count(b"INVITE") == 1
+    (sent,) = world.hear(world.nodes[1], of_node(1, 1))
+    assert sent.message.method == b"INVITE"
+
+
 def test_who_gave_up_meanwhile_is_not_called() -> None:
     world = World()
     invites, _ = two_rang(world)
