@@ -22,7 +22,7 @@ from sipfront.sip.uri import Uri
 from sipfront.stack import local
 from sipfront.stack.care import Care
 from sipfront.stack.flows import STRANGER, Flow, Flows
-from sipfront.stack.matching import COOKIE, server_key, top_via, way_back
+from sipfront.stack.matching import COOKIE, mismatch, server_key, top_via, way_back
 from sipfront.stack.notices import Notice, Rejected
 from sipfront.stack.plan import aor_of, claimed
 from sipfront.stack.policy import may_start
@@ -197,11 +197,8 @@ class Engine:
         if client is None:
             self.shared.count("response without a transaction")
             return
-        if client.flow.node != flow.node:
-            self.shared.count("response from the wrong side")
-            return
-        if client.invite != (message.cseq_method == b"INVITE"):
-            self.shared.count("response to another method")
+        if strange := mismatch(client, message, flow):
+            self.shared.count(strange)
             return
         self._layer.respond(client, message, now)
 
@@ -210,6 +207,9 @@ class Engine:
     def _request(self, message: Message, flow: Flow, now: float) -> None:
         try:
             via = top_via(message)
+        except Garbage as error:  # nobody can be told
+            self.shared.count("garbage: " + error.reason)
+            return
         except Malformed as error:
             error.message = message
             self._malformed(error, flow, now)

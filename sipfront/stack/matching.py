@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sipfront.sip.message import Message
     from sipfront.sip.via import Via
     from sipfront.stack.flows import Flow, Flows
+    from sipfront.stack.transaction import ClientTx
 
 #: RFC 3261 8.1.1.7.
 COOKIE = b"z9hG4bK"
@@ -30,10 +31,23 @@ COOKIE = b"z9hG4bK"
 def top_via(message: Message) -> Via:
     """The first Via of a request; raises Malformed."""
     value = message.value(VIA)
-    if value is None:
+    parts = split(value) if value is not None else []
+    if value is None or not parts:
         raise Garbage("no Via")
-    start, end = split(value)[0]
+    start, end = parts[0]
     return via_header.parse(value[start:end])
+
+
+def mismatch(client: ClientTx, message: Message, flow: Flow) -> str:
+    """What a response with the right branch (RFC 3261 17.1.3) has that its request had not.
+
+    An answer of another Call-ID would make a dialog under the name of somebody else's call.
+    """
+    if client.flow.node != flow.node:
+        return "response from the wrong side"
+    if client.invite != (message.cseq_method == b"INVITE"):
+        return "response to another method"
+    return "" if message.call_id in client.sent else "response to another call"
 
 
 def way_back(message: Message, via: Via, flow: Flow, flows: Flows) -> tuple[Flow, bytes]:
