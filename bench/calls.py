@@ -55,6 +55,8 @@ class Plan:
     seconds: float = 6.0
     rounds: int = 5
     tail: float = TAIL
+    #: every load has subjects of its own, so that one waits for its timers while others are loaded
+    spread: bool = False
 
 
 @dataclass
@@ -75,33 +77,40 @@ class Bench:
         self.plan, self.folder, self.progress = plan, folder, progress
         self.figures = Figures("calls", usage.machine())
         self.subjects: list[Subject] = []
-        self.idle: dict[str, float] = {}
-        self._open: dict[str, _Bill] = {}
+        self.rows: list[list[Subject]] = []  #: the same, by load where each has its own
+        self.idle: dict[Subject, float] = {}
+        self._open: dict[Subject, _Bill] = {}
         self._called: list[Run] = []
-        self._batch = 0
 
     # ---- the stage ---------------------------------------------------------------------------
 
-    def candidates(self) -> list[Subject]:
-        """Everybody who was asked for, each at an address of its own."""
-        folder = self.folder
+    def candidates(self, row: int = 0) -> list[Subject]:
+        """Everybody who was asked for, each at an address of its own; ``row``: another set."""
+        folder, net = self.folder, f"127.0.{10 + row}"
         made: list[Subject] = []
         for number, build in enumerate(builds()):
-            made.append(Sipfront(folder, f"127.0.10.{20 + number}", build))
+            made.append(Sipfront(folder, f"{net}.{20 + number}", build))
         made += [
-            KamailioNew(folder, "127.0.10.30", hiding=False),
-            KamailioNew(folder, "127.0.10.31", hiding=True),
-            KamailioOld(folder, "127.0.10.32", hiding=False),
-            KamailioOld(folder, "127.0.10.33", hiding=True),
-            BlindC(folder, "127.0.10.40"),
-            BlindUvloop(folder, "127.0.10.41"),
+            KamailioNew(folder, f"{net}.30", hiding=False),
+            KamailioNew(folder, f"{net}.31", hiding=True),
+            KamailioOld(folder, f"{net}.32", hiding=False),
+            KamailioOld(folder, f"{net}.33", hiding=True),
+            BlindC(folder, f"{net}.40"),
+            BlindUvloop(folder, f"{net}.41"),
         ]
         wanted = self.plan.subjects
         return [one for one in made if not wanted or any(part in one.name for part in wanted)]
 
     async def start(self) -> None:
         """Start everybody; who cannot be here is named and left out."""
-        for subject in self.candidates():
+        for row in range(len(self.plan.loads) if self.plan.spread else 1):
+            self.rows.append(await self._started(self.candidates(row)))
+        self.figures.about["SIPp"] = sipp_version()
+        self.figures.about["uvloop"] = version("uvloop")
+
+    async def _started(self, candidates: list[Subject]) -> list[Subject]:
+        there = []
+        for subject in candidates:
             self.progress(f"starting {subject.name}")
             try:
                 await subject.start()
@@ -112,9 +121,9 @@ class Bench:
                 self.figures.remarks.append(f"{subject.name} was left out: {error}")
                 continue
             self.subjects.append(subject)
+            there.append(subject)
             self.figures.about[subject.name] = subject.version
-        self.figures.about["SIPp"] = sipp_version()
-        self.figures.about["uvloop"] = version("uvloop")
+        return there
 
     async def close(self) -> None:
         """End everybody."""
@@ -145,30 +154,32 @@ class Bench:
     async def measure_idle(self) -> None:
         """What each subject uses while nobody calls."""
         self.progress("measuring what everybody uses when idle")
-        before = {one.name: one.cpu() for one in self.subjects}
+        before = {one: one.cpu() for one in self.subjects}
         await asyncio.sleep(IDLE)
         for subject in self.subjects:
-            self.idle[subject.name] = (subject.cpu() - before[subject.name]) / IDLE
+            self.idle[subject] = (subject.cpu() - before[subject]) / IDLE
 
-    async def load(self, load: Load) -> None:
-        """All rounds of one load."""
+    async def load(self, *chosen: Load) -> None:
+        """All rounds of a load; of several, when each has subjects of its own."""
         plan = self.plan
         count = int(plan.rate * plan.seconds)
-        for subject in self.subjects:
+        rows = self.rows if len(chosen) > 1 else [self.subjects]
+        pairs = [(one, load) for load, row in zip(chosen, rows, strict=True) for one in row]
+        for subject, load in pairs:
             self.progress(f"{load.name}: {subject.name} warms up")
             await self.send(subject, load, min(WARM_UP, count), batch=1)
+            if load is loads.REFRESH:  # what is to be refreshed
+                await self.send(subject, loads.REGISTER, count, batch=2)
         for number in range(plan.rounds):
-            turn = number % max(1, len(self.subjects))
-            for subject in self.subjects[turn:] + self.subjects[:turn]:
+            turn = number % max(1, len(pairs))
+            for subject, load in pairs[turn:] + pairs[:turn]:
                 self.progress(f"{load.name}: round {number + 1} of {plan.rounds}, {subject.name}")
                 await self.settle(subject)
-                if load is loads.REFRESH:
-                    # The users of its last first registrations.
-                    await self.sample(subject, load, count, batch=2)
-                else:
-                    await self.sample(subject, load, count, batch=2 + number)
+                # Those who were registered before everything, or somebody new in each round.
+                batch = 2 if load is loads.REFRESH else 3 + number
+                await self.sample(subject, load, count, batch)
         for subject in self.subjects:
-            self.progress(f"{load.name}: the last timers run out")
+            self.progress("the last timers run out")
             await self.settle(subject)
 
     async def sample(self, subject: Subject, load: Load, count: int, batch: int) -> None:
@@ -176,7 +187,7 @@ class Bench:
         bill = _Bill(time.monotonic(), subject.cpu(), load, count)
         drops = usage.receive_drops()
         repeated = self.repeated()
-        self._open[subject.name] = bill
+        self._open[subject] = bill
         bill.notes = await self.send(subject, load, count, batch)
         await asyncio.sleep(STATS)
         bill.notes["retransmitted"] += self.repeated() - repeated
@@ -199,13 +210,13 @@ class Bench:
 
     async def settle(self, subject: Subject) -> None:
         """Close the bill of a subject's last run, once all its timers have ended."""
-        bill = self._open.pop(subject.name, None)
+        bill = self._open.pop(subject, None)
         if bill is None:
             return
         ended = bill.at + self.plan.seconds + self.plan.tail
         await asyncio.sleep(max(0.0, ended - time.monotonic()))
         elapsed = time.monotonic() - bill.at
-        used = subject.cpu() - bill.cpu - elapsed * self.idle[subject.name]
+        used = subject.cpu() - bill.cpu - elapsed * self.idle[subject]
         self.figures.add(bill.load.name, subject.name, "us CPU", 1e6 * used / bill.count)
         figure = self.figures.find(bill.load.name, subject.name, "us CPU")
         assert figure is not None
@@ -220,13 +231,14 @@ class Answerer(Subject):
 
     name = "the light nodes"
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder, NODES[0])
+    def __init__(self, folder: Path, at: tuple[str, ...] = NODES) -> None:
+        super().__init__(folder, at[0])
+        self.nodes = at
 
     async def start(self) -> None:
         """Start them."""
         self.log.unlink(missing_ok=True)
-        self.launch([sys.executable, "-m", "bench.answerer", str(PORT), *NODES], ROOT)
+        self.launch([sys.executable, "-m", "bench.answerer", str(PORT), *self.nodes], ROOT)
         await self.until(lambda: "ready" in self.log_end(), "did not start")
 
 
@@ -284,5 +296,8 @@ async def started_nodes(bench: Bench, kind: str) -> AsyncIterator[None]:
 
 async def part(bench: Bench, chosen: Sequence[Load]) -> None:
     """The loads of one kind of nodes."""
+    if bench.plan.spread:
+        await bench.load(*chosen)
+        return
     for load in chosen:
         await bench.load(load)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable, Coroutine
+    from typing import Any
 
     from bench.health import Stage
     from tests.lab.realtime import Realtime
@@ -18,8 +19,8 @@ class Fault:
     """What is done to the active node, how it is mended, and what is promised."""
 
     words: str
-    do: Callable[[Stage, Realtime], Awaitable[None]]
-    mend: Callable[[Stage, Realtime], Awaitable[None]]
+    do: Callable[[Stage, Realtime], Coroutine[Any, Any, None]]
+    mend: Callable[[Stage, Realtime], Coroutine[Any, Any, None]]
     #: seconds until the roles have changed; None: they must not change
     target: float | None
     #: it counts from the first refusal on, not from the fault: an idle pair is asked twice a second
@@ -51,7 +52,7 @@ async def _thaw(_: Stage, node: Realtime) -> None:
     node.thaw()
 
 
-def _stun(seconds: float) -> Callable[[Stage, Realtime], Awaitable[None]]:
+def _stun(seconds: float) -> Callable[[Stage, Realtime], Coroutine[Any, Any, None]]:
     async def stun(_: Stage, node: Realtime) -> None:
         node.freeze()
         await asyncio.sleep(seconds)

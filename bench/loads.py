@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 #: Seconds after the last new call that SIPp may take.
 GRACE = 20
+#: The port of all phones.
+PHONES = 5080
 #: Sockets that hold what comes while SIPp waits for the processor; and no memory of every call
 #: that has ended, which SIPp keeps for 33 s to absorb what comes again.
 EXTRA = ("-buff_size", str(4 << 20), "-deadcall_wait", "0")
@@ -54,6 +56,8 @@ def caller(
     if load is OPTIONS:
         # To the subject itself, which answers.
         return common.but(scen_name="options", domain=f"{address}:{PORT}")
+    # A phone comes back from the port that it had: another one would not be a refresh.
+    common = common.but(srcaddr=(CALLER, PHONES))
     users = tuple((f"u{batch}x{number}", "secret") for number in range(count))
     return common.but(scen_name="register", users=users)
 

@@ -14,7 +14,7 @@ import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
-from bench.subjects import NODES, PORT, Subject, SubjectError
+from bench.subjects import PORT, Subject, SubjectError
 from tests.lab import prepare
 from tests.lab.asterisk import answers_options
 
@@ -102,7 +102,7 @@ class Kamailio(Subject):
             hiding=HIDING if self.hiding else "",
         )
         (self.folder / "kamailio.cfg").write_text(text)
-        rows = (f"1 sip:{node}:{PORT} 0 {9 - n}\n" for n, node in enumerate(NODES))
+        rows = (f"1 sip:{node}:{PORT} 0 {9 - n}\n" for n, node in enumerate(self.nodes))
         (self.folder / "dispatcher.list").write_text("".join(rows))
         words = ["-f", f"{at}/kamailio.cfg", "-DD", "-E", "-Y", at, "-P", f"{at}/pid"]
         return [*words, "-m", str(SHARED), "-M", str(OWN), "-b", str(BUFFER)]

@@ -1,15 +1,16 @@
-"""The highest rate that a subject carries cleanly, and the memory of a call that is up."""
+"""The highest rate that a subject carries cleanly, one rate for long, the memory of a call up."""
 
 from __future__ import annotations
 
 import asyncio
 import dataclasses
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench import loads, usage
-from bench.calls import CLEAN, TAIL, Bench, prefer, started_nodes
+from bench.calls import CLEAN, STATS, TAIL, Bench, prefer, started_nodes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,9 +27,18 @@ KEPT = 0.97
 HELD = 3000
 
 
-async def run(
-    plan: Plan, progress: Callable[[str], None], *, highest: bool, memory: bool
-) -> Figures:
+@dataclass(frozen=True)
+class Wish:
+    """What is to be found out of every subject."""
+
+    highest: bool = False
+    memory: bool = False
+    sustain: float = 0.0  #: calls a second that are to be carried for ``lasting`` seconds; 0: none
+    lasting: float = 60.0
+    first: float = FIRST  #: where the search for the highest rate begins
+
+
+async def run(plan: Plan, progress: Callable[[str], None], wish: Wish) -> Figures:
     """What was asked for, of every subject."""
     prefer()
     with tempfile.TemporaryDirectory(prefix="sipfront-bench-") as name:
@@ -37,11 +47,14 @@ async def run(
         bench.figures.about["run"] = f"{plan.seconds:.0f} s at each rate, {plan.rounds} rounds"
         try:
             async with started_nodes(bench, "sipp"):
-                for number in range(plan.rounds if highest else 0):
+                for subject in bench.subjects if wish.sustain else []:
+                    progress(f"{wish.sustain:.0f} calls/s for {wish.lasting:.0f} s: {subject.name}")
+                    await sustain(bench, subject, wish.sustain, wish.lasting)
+                for number in range(plan.rounds if wish.highest else 0):
                     for subject in bench.subjects:
                         progress(f"highest rate, round {number + 1}: {subject.name}")
-                        await climb(bench, subject)
-                for subject in bench.subjects if memory else []:
+                        await climb(bench, subject, wish.first)
+                for subject in bench.subjects if wish.memory else []:
                     progress(f"memory of a call: {subject.name}")
                     await weigh(bench, subject)
         finally:
@@ -49,10 +62,35 @@ async def run(
         return bench.figures
 
 
-async def climb(bench: Bench, subject: Subject) -> None:
+async def sustain(bench: Bench, subject: Subject, rate: float, seconds: float) -> None:
+    """One rate for long: calls that failed, and what the kernel dropped, at whom."""
+    plan = bench.plan
+    bench.plan = dataclasses.replace(plan, rate=rate)
+    count = int(rate * seconds)
+    drops, repeated = usage.receive_drops(), bench.repeated()
+    own, spent = usage.socket_drops(subject.address), subject.cpu()
+    begun = asyncio.get_running_loop().time()
+    notes = await bench.send(subject, loads.CALL, count, batch=0)
+    took = asyncio.get_running_loop().time() - begun
+    await asyncio.sleep(STATS)
+    bench.plan = plan
+    bench.figures.add(
+        f"{rate:.0f} calls/s for {seconds:.0f} s",
+        subject.name,
+        "calls/s reached",
+        count / took,
+        failed=notes["failed"],
+        sent_again=notes["retransmitted"] + bench.repeated() - repeated,
+        dropped_at_it=usage.socket_drops(subject.address) - own,
+        dropped_anywhere=usage.receive_drops() - drops,
+        core=f"{100 * (subject.cpu() - spent) / took:.0f} %",
+    )
+
+
+async def climb(bench: Bench, subject: Subject, first: float = FIRST) -> None:
     """Raise the rate until calls fail, something is sent again or dropped, or it is not kept."""
     plan = bench.plan
-    rate, best, why = FIRST, 0.0, "the last rate that is tried"
+    rate, best, why = first, 0.0, "the last rate that is tried"
     while rate <= LAST:
         bench.plan = dataclasses.replace(plan, rate=rate)
         count = int(rate * plan.seconds)
@@ -60,7 +98,7 @@ async def climb(bench: Bench, subject: Subject) -> None:
         begun = asyncio.get_running_loop().time()
         notes = await bench.send(subject, loads.CALL, count, batch=0)
         took = asyncio.get_running_loop().time() - begun
-        await asyncio.sleep(1.3)
+        await asyncio.sleep(STATS)
         again = notes["retransmitted"] + bench.repeated() - repeated
         if notes["failed"]:
             why = f"{notes['failed']} of {count} failed at {rate:.0f}"

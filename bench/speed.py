@@ -8,10 +8,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import calls, guard, messages, rates, scale
+from bench import calls, guard, laden, messages, rates, scale
 from bench.loads import LOADS
 from bench.messages import MessagesError
 from bench.subjects import SubjectError
+from bench.wire import WireError
 
 if TYPE_CHECKING:
     import argparse
@@ -38,8 +39,19 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     verb.add_argument("--seconds", type=float, default=6.0, help="length of one run")
     verb.add_argument("--rounds", type=int, default=5)
     verb.add_argument("--tail", type=float, default=calls.TAIL, help="s until timers have ended")
+    verb.add_argument("--spread", action="store_true", help="subjects of its own for each load")
     verb.add_argument("--highest", action="store_true", help="the highest rate without repetition")
     verb.add_argument("--memory", action="store_true", help="memory of a call that is up")
+    verb.add_argument("--sustain", type=float, default=0.0, help="carry so many calls a second")
+    verb.add_argument("--lasting", type=float, default=60.0, help="... for so many seconds")
+    verb.add_argument("--first", type=float, default=rates.FIRST, help="where --highest begins")
+    _common(verb)
+    verb = verbs.add_parser("laden", help="costs and delays with many bindings and calls (root)")
+    verb.add_argument("--bindings", type=int, default=laden.BINDINGS)
+    verb.add_argument("--calls", type=int, default=laden.CALLS)
+    verb.add_argument("--rate", type=float, default=1000.0, help="a second")
+    verb.add_argument("--seconds", type=float, default=6.0, help="length of one run")
+    verb.add_argument("--rounds", type=int, default=5)
     _common(verb)
     verb = verbs.add_parser("scale", help="costs with many bindings and calls up")
     verb.add_argument("--rounds", type=int, default=3)
@@ -61,7 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Carry out one of them."""
     try:
         return VERBS[arguments.verb](arguments)
-    except (SubjectError, MessagesError) as error:
+    except (SubjectError, MessagesError, WireError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
 
@@ -79,12 +91,27 @@ def _calls(arguments: argparse.Namespace) -> int:
         seconds=arguments.seconds,
         rounds=arguments.rounds,
         tail=arguments.tail,
+        spread=arguments.spread,
     )
-    if arguments.highest or arguments.memory:
-        made = rates.run(plan, progress, highest=arguments.highest, memory=arguments.memory)
+    if arguments.highest or arguments.memory or arguments.sustain:
+        wish = rates.Wish(
+            arguments.highest,
+            arguments.memory,
+            arguments.sustain,
+            arguments.lasting,
+            arguments.first,
+        )
+        made = rates.run(plan, progress, wish)
     else:
         made = calls.run(plan, progress)
     shown(asyncio.run(made), arguments, AGAINST)
+    return 0
+
+
+def _laden(arguments: argparse.Namespace) -> int:
+    plan = calls.Plan(rate=arguments.rate, seconds=arguments.seconds, rounds=arguments.rounds)
+    made = laden.run(plan, progress, arguments.bindings, arguments.calls)
+    shown(asyncio.run(made), arguments, ("blind relay, C",))
     return 0
 
 
@@ -110,6 +137,7 @@ def _guard(arguments: argparse.Namespace) -> int:
 VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
     "messages": _messages,
     "calls": _calls,
+    "laden": _laden,
     "scale": _scale,
     "guard": _guard,
 }

@@ -46,6 +46,8 @@ class Subject:
     name = ""
     #: why its figure may not be compared in every respect
     remark = ""
+    #: who stands behind it
+    nodes: tuple[str, ...] = NODES
 
     def __init__(self, folder: Path, address: str) -> None:
         self.folder = folder / type(self).__name__.lower() / address
@@ -139,7 +141,7 @@ class Sipfront(Subject):
             },
             "nodes": [
                 {"name": f"pbx-{letter}", "uri": f"sip:{node}:{PORT}"}
-                for letter, node in zip("ab", NODES, strict=True)
+                for letter, node in zip("ab", self.nodes, strict=True)
             ],
             "registrations": {"rate": 10_000},  # the load is the measurement's own
             "keys": str(self.folder / "keys"),
@@ -180,7 +182,7 @@ class Blind(Subject):
 
     async def start(self) -> None:
         """Start it."""
-        words = [self.address, str(PORT), str(INSIDE_PORT), NODES[0], str(PORT)]
+        words = [self.address, str(PORT), str(INSIDE_PORT), self.nodes[0], str(PORT)]
         command = await asyncio.to_thread(self.command)
         self.launch([*command, *words], ROOT)
         await self.until(lambda: "ready" in self.log_end(), "did not start")

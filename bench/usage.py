@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import platform
 import re
+import socket
+import sys
 from pathlib import Path
 
 #: Seconds of a tick of /proc/PID/stat.
@@ -64,6 +66,17 @@ def receive_drops() -> int:
         if line.startswith("Udp:") and line.split()[1].isdigit():
             return int(line.split()[5])
     return 0
+
+
+def socket_drops(address: str) -> int:
+    """Datagrams that the kernel dropped at the IPv4 sockets bound to an address, now open."""
+    wanted = f"{int.from_bytes(socket.inet_aton(address), sys.byteorder):08X}"
+    total = 0
+    for line in Path("/proc/net/udp").read_text().splitlines()[1:]:
+        fields = line.split()
+        if fields[1].partition(":")[0] == wanted:
+            total += int(fields[-1])
+    return total
 
 
 def machine() -> dict[str, str]:
