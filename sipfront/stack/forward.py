@@ -42,6 +42,7 @@ from sipfront.sip.headers import (
     WARNING,
 )
 from sipfront.sip.message import Edit, Message, splice
+from sipfront.sip.params import octets
 from sipfront.sip.uri import Uri
 from sipfront.stack.flows import Listener, Transport
 from sipfront.stack.hiding import PARAM
@@ -71,6 +72,8 @@ for _hid in (RECORD_ROUTE, OURS, PATH, SERVICE_ROUTE, ROUTE):
     _RESPONSE_ACTIONS[_hid] = _DROP
 _RESPONSE_ACTIONS[VIA] = _VIA
 _RESPONSE_ACTIONS[CONTACT] = _CONTACT
+#: What may stand in a request line, read as kindly as can be: no blank, no control, no bracket.
+_TARGET = octets(bytes(octet for octet in range(33, 256) if octet not in b'"<>\x7f'))
 
 #: Headers in which a URI with a node's host becomes the domain.
 BETRAYING = (
@@ -188,6 +191,8 @@ def uri_spans(value: bytes) -> list[tuple[int, int]]:
     if left >= 0 and b'"' not in value and b"," not in value:
         right = value.find(b">", left)
         if right > 0:
+            if not value[left + 1 : right].translate(_TARGET).isdigit():
+                raise Malformed("bad octet in URI")  # it may be asked to stand in a request line
             return [(left + 1, right)]
     if value.strip() == b"*":
         return []

@@ -12,7 +12,7 @@ import pytest
 from sipfront.sip.errors import Garbage, Malformed
 from sipfront.sip.message import scan
 from tests.stack.test_storm import STEPS, Storm
-from tests.stack.world import CARRIER, NODE_A, Sent, World, octets, request
+from tests.stack.world import CARRIER, NODE_A, Sent, World, answer, octets, request
 
 BITS = (
     b"\x00",
@@ -179,3 +179,20 @@ def test_an_answer_with_another_call_id_is_none() -> None:
     assert world.hear(asked.flow, text) == []
     assert world.engine.counters["response to another call"] == 1
     assert len(world.engine.shared.legs) == 0
+
+
+@pytest.mark.parametrize(
+    "uri", ["sip:a@192.0.2.1\n X: y", "sip:a b@h", "sip:<a@h", "s\tip:a@h", ""]
+)
+def test_a_contact_that_no_request_line_can_hold_is_no_target(uri: str) -> None:
+    """What is sent into the dialog goes where the request came from (RFC 3261 12.2.1.1)."""
+    world = World()
+    phone = world.phone()
+    whole = octets(request("INVITE", "sip:600@example.com", contact="<sip:HERE>"))
+    (asked,) = world.hear(phone, whole.replace(b"sip:HERE", uri.replace("\n", "\r\n").encode()))
+    world.hear(asked.flow, answer(asked, 200, tag="t", contact=f"<sip:600@{NODE_A}>"))
+    (leg,) = world.engine.shared.legs
+    world.engine.care.end(leg, world.now, "Q.850;cause=41")
+    sent = [item for item in world.out() if item.flow is phone and item.message.method == b"BYE"]
+    assert len(sent) <= 1
+    assert all(item.message.uri for item in sent)
