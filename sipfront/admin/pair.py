@@ -133,7 +133,9 @@ ROUTES = (
         body=record(
             {
                 "to": maybe(text("The node to become active; left out: the other one")),
-                "force": boolean("Even if it is not known to be ready"),
+                "force": boolean(
+                    "Even if it is not known to be ready, in hold-down, or too often an hour"
+                ),
             },
             optional=("to", "force"),
             closed=True,

@@ -175,13 +175,18 @@ def _remote_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         remote.switchover,
         "make the other node the active one",
         "A planned change of role: old calls end on the old node, new ones start on the new one.\n"
-        "Refused when the other node is not ready, in hold-down, or too often an hour.",
+        "Refused when the other node is not ready. Like every planned change it keeps\n"
+        "failover.hold_down from the last change of role, and there are at most\n"
+        "failover.max_per_hour; a node that is DOWN is left whatever they say. The refusal says\n"
+        "which of these it was, and for how long; --force overrides them all.",
     )
     switchover.add_argument(
         "node", nargs="?", help="the node to become active (default: the other)"
     )
     switchover.add_argument(
-        "--force", action="store_true", help="even if it is not known to be ready"
+        "--force",
+        action="store_true",
+        help="even if it is not known to be ready, or the last change is too young",
     )
     drain = _verb(
         verbs,

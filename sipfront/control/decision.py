@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from sipfront.control.settings import FailBack
 
 HOUR: Final = 3600.0
+#: the end of a refusal that is not the last word
+FORCE: Final = "; force overrides this"
 
 
 class Mode(Enum):
@@ -305,7 +307,7 @@ def _wished(view: View, wish: Wish) -> Decision:
     if view.active is not None and not reason:
         reason = bound(view)
     if reason and not wish.force:
-        return _stay("refused", f"{reason}; force overrides this")
+        return _stay("refused", reason + FORCE)
     text = f"by hand to {node.name}" + (f", forced although {reason}" if reason else "")
     if view.active is not None:
         text = f"{text}; {view.nodes[view.active].name} keeps its dialogs and drains"

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any, Final
 from sipfront.control.actions import AskWitness, Do, Event, SendProbe
 from sipfront.control.changes import Changes
 from sipfront.control.codec import decode, encode
-from sipfront.control.decision import Action, Mode, View, Wish
+from sipfront.control.decision import FORCE, Action, Mode, View, Wish
 from sipfront.control.deep import Deep
 from sipfront.control.evidence import Checked, Evidence, HookDone, Traffic, Witness
 from sipfront.control.journal import Journal
 from sipfront.control.pair import ASLEEP, Pair
+from sipfront.control.past import Past
 from sipfront.control.picture import draw, restore
 from sipfront.control.roles import Book
 from sipfront.control.status import Status, describe
@@ -52,9 +53,10 @@ class Monitor:
         active: int | None = None,
         epoch: int = 0,
         modes: Sequence[Mode | str] = (),
+        past: Past | None = None,
     ) -> None:
-        """``active``, ``epoch`` and ``modes`` as they were stored; without a stored active node
-        the first ready one is chosen, after at most ``start_wait`` for the preferred one."""
+        """``active``, ``epoch``, ``modes`` and ``past`` as they were stored; without a stored active
+        node the first ready one is chosen, after at most ``start_wait`` for the preferred one."""
         self.settings = settings
         self._pair = Pair(settings, now)
         self._book = Book(
@@ -62,6 +64,14 @@ class Monitor:
         )
         self._teller = Teller(settings, self._pair, self._book)
         self._changes = Changes(settings, self._book, self._teller, now)
+        if past is not None:
+            book = self._book
+            book.last_change, book.voluntary, book.unwell = (
+                past.last_change,
+                past.voluntary,
+                past.unwell,
+            )
+            self._changes.hooks.owe(past.owed)
         self._deep = Deep(self._pair, self._book, self._teller)
         self._now = now
         self._probe = 0
@@ -145,7 +155,8 @@ class Monitor:
                 self._changes.apply(decision, view, self._now)
                 text = f"{text}; {decision.sentence} ({self._changes.when()})"
             elif not force:
-                return False, f"{name} is active and stays in service: {decision.sentence}"
+                why = decision.sentence.replace(FORCE, "; a forced switch-over overrides this")
+                return False, f"{name} is active and stays in service: {why}"
             else:
                 text = f"{text} and stays active: {decision.sentence}"
         self._book.modes[index] = wanted
@@ -218,6 +229,12 @@ class Monitor:
     def modes(self) -> tuple[Mode, ...]:
         """The operator's mode of each node, to be stored."""
         return tuple(self._book.modes)
+
+    @property
+    def past(self) -> Past:
+        """What binds the next decision, to be stored."""
+        book = self._book
+        return Past(book.last_change, book.voluntary, book.unwell, self._changes.hooks.owing())
 
     @property
     def history(self) -> tuple[Event, ...]:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from sipfront.control.actions import RunHook
 from sipfront.control.decision import Mode
+from sipfront.control.past import Left
 from sipfront.control.verdict import NEVER, State
 
 if TYPE_CHECKING:
@@ -178,6 +179,15 @@ class Hooks:
                 del self.started[self._run]
                 self.owed[node] = Owed(owed.epoch, self._run, now + hook.timeout, owed.failed)
         return out
+
+    def owing(self) -> tuple[Left, ...]:
+        """Who is to be demoted; a hook that runs now has not ended well yet."""
+        return tuple(Left(node, owed.epoch, owed.failed) for node, owed in self.owed.items())
+
+    def owe(self, left: tuple[Left, ...]) -> None:
+        """As it was before a restart: a hook that ran then is run again, its end is not known."""
+        if self.s.hook("demote") is not None:
+            self.owed = {one.node: Owed(one.epoch, failed=one.failed) for one in left}
 
     def fault(self, node: int) -> str:
         """Why the node may not take over, as far as hooks are concerned; empty when it may."""

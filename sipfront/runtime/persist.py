@@ -1,4 +1,4 @@
-"""What outlives the front, as rows of a store: dialogs, bindings, far sides of tokens, roles.
+"""What outlives the front, as rows of a store: dialogs, bindings, far sides of tokens.
 
 The engine notes what changed; a few times a second the newest state of that is packed here and
 handed to the store, which writes it in its own thread.  At a start everything is put back.
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import marshal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 from sipfront.runtime import leg_rows
@@ -44,14 +44,6 @@ CHECKSUM = 4
 Place = tuple[tuple[int, str, int], str, int]
 
 
-class Roles(NamedTuple):
-    """Who carried traffic, and what the operator wished, by names."""
-
-    active: str | None
-    epoch: int
-    modes: dict[str, str]
-
-
 class Unreadable(ValueError):
     """A row that is damaged, or of something that the configuration has no more."""
 
@@ -72,18 +64,6 @@ def unpack(octets: bytes | None) -> Any:
         return marshal.loads(rest)
     except (ValueError, TypeError, EOFError) as error:
         raise Unreadable(str(error)) from None
-
-
-def stored_roles(rows: list[Row]) -> Roles | None:
-    """The roles among the rows of a store."""
-    for row in rows:
-        if row.kind == "roles":
-            try:
-                active, epoch, modes = unpack(row.value)
-                return Roles(active, int(epoch), dict(modes))
-            except (ValueError, TypeError):
-                return None
-    return None
 
 
 def open_store(where: str) -> Store:
@@ -303,10 +283,6 @@ class Persist:
         if rows:
             self.store.put(rows)
         return bool(rows)
-
-    def roles(self, roles: Roles) -> None:
-        """The roles or modes changed: written at once."""
-        self.store.put([Row("roles", b"", pack(tuple(roles)))])
 
     def _row(
         self,

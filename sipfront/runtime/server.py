@@ -11,8 +11,7 @@ import logging
 import secrets
 from typing import TYPE_CHECKING, Any, Protocol
 
-from sipfront.control.monitor import Monitor
-from sipfront.runtime import clock, keys, plan, window
+from sipfront.runtime import clock, keys, plan, roles, window
 from sipfront.runtime.chronicle import Chronicle
 from sipfront.runtime.connection import Connection
 from sipfront.runtime.credentials import Credentials
@@ -23,7 +22,7 @@ from sipfront.runtime.front_control import FrontControl
 from sipfront.runtime.health import Health
 from sipfront.runtime.log import event
 from sipfront.runtime.loop import Driver
-from sipfront.runtime.persist import BEHIND, Persist, Roles, open_store, stored_roles
+from sipfront.runtime.persist import BEHIND, Persist, open_store
 from sipfront.runtime.records import Recorder, open_calls
 from sipfront.runtime.rescuer import Rescuer
 from sipfront.runtime.sockets import Sockets
@@ -110,7 +109,9 @@ class Server:
             self.sockets.close()
             raise
         self._stored = self.store.load()
-        self.monitor = self._make_monitor(config)
+        control = plan.control_settings(config)
+        self._offset = offset
+        self.monitor = roles.restored(control, self._stored, clock.now(), offset)
         self.witnesses = Witnesses(self._witnessed)
         self.supervisor = Supervisor(self.engine, self.monitor, ask_witness=self.witnesses.ask)
         self.chronicle = Chronicle(self.store)
@@ -161,16 +162,6 @@ class Server:
         self._tasks: set[asyncio.Task[None]] = set()
         self._saver: asyncio.TimerHandle | None = None
         self._store_healthy = self._records_written = True
-
-    def _make_monitor(self, config: Config) -> Monitor:
-        """Control, as it was when the front ended, if that is known."""
-        settings = plan.control_settings(config)
-        roles = stored_roles(self._stored)
-        if roles is None:
-            return Monitor(settings, clock.now())
-        active = settings.nodes.index(roles.active) if roles.active in settings.nodes else None
-        modes = [roles.modes.get(name, "in-service") for name in settings.nodes]
-        return Monitor(settings, clock.now(), active, roles.epoch, modes)
 
     def _node_flow(self, node: int) -> Flow | None:
         flows = self._node_flows[node] if node < len(self._node_flows) else ()
@@ -225,10 +216,9 @@ class Server:
             self.supervisor.record(kind, text, loud=not healthy)
 
     def _save_roles(self) -> None:
+        """The roles, modes or what is owed have changed: written at once."""
         if self.persist is not None:
-            status = self.monitor.status(clock.now())
-            modes = {node.name: node.mode for node in status.nodes}
-            self.persist.roles(Roles(status.active, status.epoch, modes))
+            self.store.put(roles.rows(self.monitor, self._offset))
 
     async def start(self) -> None:
         """Begin to serve.  Raises StartupError; then everything is closed."""

@@ -62,7 +62,7 @@ class Supervisor:
         self.listeners: list[Callable[[dict[str, Any]], None]] = []
         #: events so far; each carries its number as ``id``
         self.count = 0
-        #: keeps roles and modes, where something keeps them
+        #: keeps roles, modes and what is owed, where something keeps them
         self.on_roles: Callable[[], None] | None = None
         #: is told every change of role with all that it came from
         self.on_change: Callable[[actions.Event], None] | None = None
@@ -175,6 +175,7 @@ class Supervisor:
         self.measures.hook(done)
         self.monitor.evidence(done)
         self._deadline = None
+        self._remember()  # a node is not to be demoted any more, or is
 
     def _run_hook(self, run: actions.RunHook) -> None:
         """Without a runner no hook can be configured; one that is asked for all the same fails."""

@@ -37,6 +37,15 @@ def test_a_switch_over_by_hand_and_its_refusals() -> None:
     assert sim.switchover("pbx-c")[1] == "no such node: pbx-c (pbx-a, pbx-b)"
 
 
+def test_a_drain_in_hold_down_says_what_overrides_it() -> None:
+    sim = settled()
+    sim.switchover("pbx-b")
+    done, said = sim.mode("pbx-b", "drain")
+    assert not done
+    assert "hold-down: another" in said
+    assert said.endswith("; a forced switch-over overrides this")
+
+
 def test_hold_down_does_not_bind_when_the_new_active_dies() -> None:
     sim = settled(calls=20.0)
     sim.switchover(1)
@@ -74,6 +83,7 @@ def test_the_only_good_node_is_not_drained_unless_forced() -> None:
     done, said = sim.mode(0, "drain")
     assert not done
     assert "stays in service" in said
+    assert "force overrides" not in said  # this verb has no such word
     done, said = sim.mode(0, "drain", force=True)
     assert done
     assert "stays active" in said

@@ -16,11 +16,9 @@ from sipfront.runtime.errors import StartupError
 from sipfront.runtime.leg_rows import CSEQ_JUMP
 from sipfront.runtime.persist import (
     Persist,
-    Roles,
     Unreadable,
     open_store,
     pack,
-    stored_roles,
     unpack,
 )
 from sipfront.stack.bindings import Binding
@@ -333,19 +331,6 @@ def test_what_cannot_be_packed_is_counted() -> None:
     saving.save()
     assert saving.unpacked == 1
     assert [key for _, key in store.rows] == [good.key]
-
-
-def test_roles() -> None:
-    world, store = World(), Kept()
-    saving = begun(world, store)
-    roles = Roles("pbx-b", 12, {"pbx-a": "maintenance", "pbx-b": "in-service"})
-    saving.roles(roles)
-    assert stored_roles(store.load()) == roles
-    saving.roles(Roles(None, 0, {}))
-    assert stored_roles(store.load()) == Roles(None, 0, {})
-    for value in (b"", b"noise", pack(None), pack((1,)), pack((None, "x", 1)), pack((None, 1, 1))):
-        assert stored_roles([Row("roles", b"", value)]) is None
-    assert stored_roles([]) is None
 
 
 def test_which_store(tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ export function pull(lever, node) {
       const { status, value } = await ask(path, { method: "POST", body });
       if (status === 200) dialog.close("done");
       else say(byId("ask-said"), value.error || `the front answered ${status}`);
+      if (status === 409 && lever === "switchover") byId("ask-force").hidden = false;
     } catch {
       say(byId("ask-said"), "the front does not answer; nothing is known of what it did");
     } finally {
