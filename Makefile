@@ -61,9 +61,11 @@ lab: $(VENV)/.dependencies
 	@PYTHON=$(PYTHON) .ci/prepare test
 	PYTHONPATH=$(CURDIR) $(BIN)/python tests/lab/prepare.py
 
-bench: $(VENV)/.installed
+# FULL=1: all lengths and all peers.
+bench: $(VENV)/.installed build/compiled/.made
 	@PYTHON=$(PYTHON) .ci/prepare test
-	PYTHONPATH=$(CURDIR) $(BIN)/python -m bench
+	@PYTHONPATH=$(CURDIR) $(BIN)/python tests/lab/prepare.py
+	PYTHONPATH=$(CURDIR) $(BIN)/python -m bench $(if $(FULL),--full)
 
 lint: $(VENV)/.dependencies
 	$(BIN)/ruff check .

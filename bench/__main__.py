@@ -1,4 +1,4 @@
-"""``python -m bench``: the measurements, one verb each."""
+"""``python -m bench``: everything that is promised about speed, or one measurement by its verb."""
 
 from __future__ import annotations
 
@@ -8,35 +8,20 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import faults, health, ills, registrations, ringing, spaces, speed
+from bench import faults, health, ills, registrations, ringing, side, spaces, speed, whole
 from bench.lab import WIRINGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-#: The faults of ``all``, and those of the short overview that ``make bench`` is.
-ALL = ("kill", "freeze", "stun", "switchover", "restart", "front")
-SHORT = ("kill", "freeze")
-#: What a bare ``python -m bench`` runs: some five minutes.
-OVERVIEW: tuple[tuple[str, ...], ...] = (
-    ("messages", "--rounds", "1"),
-    ("calls", "--load", "call", "--rounds", "3", "--seconds", "4", "--rate", "200"),
-    ("scale", "--short", "--rounds", "1"),
-    ("faults", *SHORT, "--seconds", "20"),
-)
-EVERYTHING: tuple[tuple[str, ...], ...] = (
-    ("messages", "--count"),
-    ("calls",),
-    ("calls", "--highest", "--memory", "--rounds", "3"),
-    ("scale",),
-    *(("faults", *ALL, "--to", target, "--seconds", "20") for target in ("extension", "trunk")),
-)
-
 
 def main() -> int:
     """Run one measurement and print what it showed."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    verbs = parser.add_subparsers(dest="verb", help="default: a short overview of all")
+    parser.add_argument("--full", action="store_true", help="all lengths, all peers (an hour)")
+    parser.add_argument("--only", action="append", default=[], help="only this part of the whole")
+    parser.add_argument("--results", type=Path, default=whole.folder(), help="a folder")
+    verbs = parser.add_subparsers(dest="verb", help="default: all promises, a quarter of an hour")
     speed.add(verbs)
     verb = verbs.add_parser("faults", help="faults under load on a real Asterisk pair (root)")
     verb.add_argument("fault", type=one_of(faults.FAULTS), nargs="*", help=names(faults.FAULTS))
@@ -80,13 +65,8 @@ def main() -> int:
         return speed.run(arguments)
     if arguments.verb == "faults":
         return _faults(arguments)
-    runs = OVERVIEW if arguments.verb is None else EVERYTHING
-    ends = []
-    for words in runs:
-        print(f"==== python -m bench {' '.join(words)}", flush=True)
-        chosen = parser.parse_args(list(words))
-        ends.append(_faults(chosen) if chosen.verb == "faults" else speed.run(chosen))
-    return max(ends)
+    only = tuple(arguments.only)
+    return whole.run(speed.progress, arguments.results, full=arguments.full, only=only)
 
 
 def one_of(known: Sequence[str]) -> Callable[[str], str]:
@@ -157,7 +137,13 @@ def _faults(arguments: argparse.Namespace) -> int:
             hold=arguments.hold,
             ring=arguments.ring,
             wiring=arguments.wiring
-            or ("lossy" if lossy else "namespaces" if arguments.no_icmp else "loopback"),
+            or (
+                "lossy"
+                if fault in faults.OF_THE_CABLE
+                else "namespaces"
+                if arguments.no_icmp
+                else "loopback"
+            ),
             icmp=not arguments.no_icmp,
             loss=arguments.loss,
             keep=arguments.keep,
@@ -171,7 +157,7 @@ def _faults(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps([report.as_json() for report in reports], indent=1))
     elif arguments.against:
-        print("\n".join(faults.table(reports)))
+        print("\n".join(side.table(reports)))
     ours = [report for report in reports if report.what == "sipfront"]
     return 1 if any(report.failed or report.caught_failed for report in ours) else 0
 

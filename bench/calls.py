@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import subprocess
 import sys
@@ -24,7 +25,16 @@ from bench import loads, usage
 from bench.builds import ROOT, builds
 from bench.figures import Figures
 from bench.peers import KamailioNew, KamailioOld
-from bench.subjects import NODES, PORT, BlindC, BlindUvloop, Sipfront, Subject, SubjectError
+from bench.subjects import (
+    NODES,
+    PORT,
+    TLS_PORT,
+    BlindC,
+    BlindUvloop,
+    Sipfront,
+    Subject,
+    SubjectError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -49,7 +59,7 @@ CLEAN = 0.01
 class Plan:
     """What is to be run."""
 
-    loads: tuple[str, ...] = ("call", "register", "refresh", "options")
+    loads: tuple[str, ...] = tuple(loads.LOADS)
     subjects: tuple[str, ...] = ()  #: parts of names; none: everybody
     rate: float = 500.0
     seconds: float = 6.0
@@ -67,6 +77,7 @@ class _Bill:
     cpu: float
     load: Load
     count: int
+    here: int  #: how many REGISTERs it had answered by itself before
     notes: dict[str, int] = field(default_factory=dict)
 
 
@@ -164,7 +175,12 @@ class Bench:
         plan = self.plan
         count = int(plan.rate * plan.seconds)
         rows = self.rows if len(chosen) > 1 else [self.subjects]
-        pairs = [(one, load) for load, row in zip(chosen, rows, strict=True) for one in row]
+        pairs = [
+            (one, load)
+            for load, row in zip(chosen, rows, strict=True)
+            for one in row
+            if load.transport in one.speaks
+        ]
         for subject, load in pairs:
             self.progress(f"{load.name}: {subject.name} warms up")
             await self.send(subject, load, min(WARM_UP, count), batch=1)
@@ -177,18 +193,21 @@ class Bench:
                 await self.settle(subject)
                 # Those who were registered before everything, or somebody new in each round.
                 batch = 2 if load is loads.REFRESH else 3 + number
-                await self.sample(subject, load, count, batch)
+                await self.sample(subject, load, count, batch, 2 + number)
         for subject in self.subjects:
             self.progress("the last timers run out")
             await self.settle(subject)
 
-    async def sample(self, subject: Subject, load: Load, count: int, batch: int) -> None:
+    async def sample(
+        self, subject: Subject, load: Load, count: int, batch: int, number: int = 1
+    ) -> None:
         """One run; its bill is closed by :meth:`settle`."""
-        bill = _Bill(time.monotonic(), subject.cpu(), load, count)
+        here = await answered_here(subject)
+        bill = _Bill(time.monotonic(), subject.cpu(), load, count, here)
         drops = usage.receive_drops()
         repeated = self.repeated()
         self._open[subject] = bill
-        bill.notes = await self.send(subject, load, count, batch)
+        bill.notes = await self.send(subject, load, count, batch, number)
         await asyncio.sleep(STATS)
         bill.notes["retransmitted"] += self.repeated() - repeated
         bill.notes["dropped"] = usage.receive_drops() - drops
@@ -197,9 +216,14 @@ class Bench:
         """What the called parties have sent again so far."""
         return sum(run.stats.retransmissions for run in self._called if run.stats)
 
-    async def send(self, subject: Subject, load: Load, count: int, batch: int) -> dict[str, int]:
+    async def send(
+        self, subject: Subject, load: Load, count: int, batch: int, number: int = 1
+    ) -> dict[str, int]:
         """Send ``count`` of a load; what SIPp says of it."""
-        agent = loads.caller(load, subject.address, self.plan.rate, count, batch=batch)
+        rate = self.plan.rate
+        if load.transport != "udp":
+            return await lightly(subject, load, rate, count)
+        agent = loads.caller(load, subject.address, rate, count, batch=batch, number=number)
         result = await agent.run()
         if result.stats is None or result.stats.successful == 0:
             raise SubjectError(f"{subject.name}: no {load.name} came through: {result}")
@@ -218,12 +242,44 @@ class Bench:
         elapsed = time.monotonic() - bill.at
         used = subject.cpu() - bill.cpu - elapsed * self.idle[subject]
         self.figures.add(bill.load.name, subject.name, "us CPU", 1e6 * used / bill.count)
+        if bill.load is loads.REFRESH and isinstance(subject, Sipfront):
+            bill.notes["to_nodes"] = bill.count - (await answered_here(subject) - bill.here)
         figure = self.figures.find(bill.load.name, subject.name, "us CPU")
         assert figure is not None
         for key, value in bill.notes.items():
             figure.notes[key] = figure.notes.get(key, 0) + value
         if bill.notes["failed"] or bill.notes["retransmitted"] > CLEAN * bill.count:
             figure.notes["unclean"] = figure.notes.get("unclean", 0) + 1
+
+
+async def answered_here(subject: Subject) -> int:
+    """How many REGISTERs a front has answered by itself so far."""
+    if not isinstance(subject, Sipfront):
+        return 0
+    return await asyncio.to_thread(subject.counter, "refreshes answered here")
+
+
+async def lightly(subject: Subject, load: Load, rate: float, count: int) -> dict[str, int]:
+    """The same by the light caller, over a stream."""
+    port = PORT if load.transport == "tcp" else TLS_PORT
+    words = [load.transport, subject.address, str(port), str(rate), str(count)]
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bench.light", *words),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        said, error = await process.communicate()
+    except BaseException:
+        process.kill()
+        raise
+    if process.returncode:
+        raise SubjectError(f"{subject.name}, {load.name}: {error.decode()[-400:]}")
+    found = json.loads(said)
+    if found["failed"] == count:
+        raise SubjectError(f"{subject.name}: no {load.name} came through: {found}")
+    return {"failed": found["failed"], "retransmitted": 0}
 
 
 class Answerer(Subject):

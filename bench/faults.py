@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.lab import Lab
-from bench.report import KINDS_OF_CHANGE, LATER, Ladder, Report, Written, judge_calls
+from bench.report import KINDS_OF_CHANGE, Ladder, Report, Written, judge_calls
 from bench.sides import sides
 from tests.lab.leaks import leaks
 
@@ -28,13 +28,26 @@ if TYPE_CHECKING:
     from probes.sipp.outcome import Stats
     from tests.lab.capture import Packet
 
-FAULTS = ("kill", "freeze", "stun", "switchover", "restart", "front", "loss", "none")
+FAULTS = (
+    *("kill", "freeze", "blackhole", "storm", "flap", "slow"),
+    *("stun", "switchover", "restart", "front", "loss", "none"),
+)
+#: Faults that the cable does: they need the wiring with a relay.
+OF_THE_CABLE = ("loss", "blackhole", "slow")
 #: An idle front needs a moment to know what its nodes usually do.
 SETTLE = 3.0
 #: How long a stunned node is stopped: a virtual machine of which a snapshot is taken.
 STUN = 3.0
 #: A call must be up before a stun and still be up well after it.
 STUN_HOLD = 8.0
+#: A node that flaps: how often it goes, and for how long it is away and back each time.
+FLAPS, FLAP = 4, 1.2
+#: How much later everything goes to a slow node, and comes from it, seconds.
+SLOW = 0.25
+#: What a node in a storm does with every call: 34, congestion, which is a 503 (RFC 3398 7.2.4.1).
+STORM = "dialplan add extension _X.,1,Hangup(34) into {} replace"
+#: Where calls come from on the node, by the side that they go to.
+CONTEXTS = {"extension": "from-carrier", "trunk": "phones"}
 #: After a switch-over, requests that were already on their way may still reach the old node.
 GRACE = 0.1
 #: A call in set-up when the front was killed, and never taken up again, is closed after 40 s; all
@@ -100,7 +113,7 @@ async def _load(
             )
 
     await asyncio.sleep(SETTLE)
-    if lab.relay is not None:
+    if lab.relay is not None and plan.fault == "loss":
         lab.relay.do(f"loss {plan.loss}")
     async with lab.start(called), lab.start(caller, look) as calls:
         await asyncio.sleep(0.5 if plan.fault == "loss" else plan.seconds / 2)
@@ -121,6 +134,8 @@ async def _load(
         keep(plan.keep, lab, packets)
     ladder = Ladder(packets, {lab.address, lab.inside.split(":")[0]}, lab.addresses)
     report.first_packet_at = ladder.first_to(active, report.fault_at)
+    if (last := ladder.last_given(active, report.fault_at)) is not None:
+        report.last_to_it = last - report.fault_at
     ladder.judge(report)
     report.early_byes = ladder.early(plan.length, report.fault_at)
     if plan.fault == "switchover":
@@ -148,11 +163,29 @@ async def _inflict(plan: Plan, lab: Lab, name: str, report: Report) -> None:
         lab.front.kill()
         took = await lab.front.start()
         report.notes.append(f"the front was back after {took:.2f} s")
+    elif plan.fault == "blackhole":
+        _cable(lab, f"away {active.ip}")
+    elif plan.fault == "slow":
+        _cable(lab, f"slow {active.ip} {SLOW}")
+    elif plan.fault == "storm":
+        report.notes.append(await active.cli(STORM.format(CONTEXTS[plan.target])))
+    elif plan.fault == "flap":
+        for _ in range(FLAPS):
+            active.freeze()
+            await asyncio.sleep(FLAP)
+            active.thaw()
+            await asyncio.sleep(FLAP)
     elif plan.fault == "switchover":
         answer = await lab.front.switchover(force=True)
         report.notes.append(
             f"answered in {1000 * (time.time() - report.fault_at):.0f} ms: {answer}"
         )
+
+
+def _cable(lab: Lab, command: str) -> None:
+    if lab.relay is None:
+        raise ValueError("there is no relay in this wiring: --wiring lossy")
+    lab.relay.do(command)
 
 
 async def _explain(lab: Lab, report: Report) -> None:
@@ -209,41 +242,6 @@ def keep(folder: Path, lab: Lab, packets: list[Packet]) -> None:
 def against(plan: Plan, other: str) -> Plan:
     """The same plan with another proxy in the front's place."""
     return dataclasses.replace(plan, against=other)
-
-
-def table(reports: list[Report]) -> list[str]:
-    """Runs side by side."""
-    head = (
-        "",
-        "fault",
-        "new calls",
-        "failed",
-        "up, lost",
-        "later >20 ms",
-        "worst extra",
-        "decision",
-    )
-    rows = [head]
-    for report in reports:
-        extra = report.extra
-        decision = report.decision
-        rows.append(
-            (
-                report.what,
-                report.fault,
-                str(report.made),
-                str(report.failed),
-                str(report.cut + report.other),
-                str(sum(1 for value in extra if value > LATER)),
-                f"{1000 * max(extra, default=0.0):.0f} ms",
-                "-" if decision is None else f"{1000 * decision[1]:.0f} ms",
-            )
-        )
-    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
 
 
 def show(text: str) -> None:

@@ -3,7 +3,8 @@
 ``baseline.json`` has what each piece of :mod:`bench.pieces` cost when it was last looked at, as
 a ratio to the reference loop: in instructions (callgrind) and, for machines without valgrind, in
 processor time.  ``python -m bench guard`` fails when a ratio has grown by more than the band;
-``--update`` writes a new baseline, whose diff somebody has to explain.
+``--update`` writes a new baseline, whose diff somebody has to explain; ``--planted`` also measures
+a build into which a slowdown was put, and fails when that is not noticed.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ from __future__ import annotations
 import json
 import platform
 import shutil
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench import messages, pieces
-from bench.builds import builds
+from bench.builds import INTERPRETED, ROOT, Build, builds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +28,13 @@ BASELINE = Path(__file__).with_name("baseline.json")
 #: than 0.1 %; another Python of the same minor version was built by another compiler; times of a
 #: busy machine differ by a fifth even as the least of many.
 SAME, OTHER, TIMES = 0.03, 0.10, 0.35
+#: The piece that is made dearer to see whether it is noticed, and how.
+PLANTED = "scan"
+SLOWER = """
+import sipfront.sip.message as module
+once = module.scan
+module.scan = lambda data: (once(data), once(data))[1]
+"""
 
 
 @dataclass(frozen=True)
@@ -98,6 +107,23 @@ def update(progress: Callable[[str], None]) -> None:
     for kind, count in (("instructions", True), ("times", False)):
         made.setdefault(kind, {}).update(measured(progress, count=count))
     BASELINE.write_text(json.dumps(made, indent=1, sort_keys=True) + "\n")
+
+
+def planted(progress: Callable[[str], None], *, count: bool) -> Verdict:
+    """The verdict on a build that scans each message twice; it must be bad."""
+    with tempfile.TemporaryDirectory(prefix="sipfront-guard-") as name:
+        Path(name, "sitecustomize.py").write_text(SLOWER)
+        slow = Build("planted", (Path(name), ROOT))
+        found = {}
+        for build in (INTERPRETED, slow):
+            progress(f"a planted slowdown: {build.name}")
+            if count:
+                costs = messages.counted(build, progress, (PLANTED,))
+            else:
+                costs = {key: min(values) for key, values in messages.timed(build).items()}
+            found[build] = costs[PLANTED] / costs[pieces.REFERENCE]
+    then, now = found[INTERPRETED], found[slow]
+    return Verdict(slow.name, PLANTED, then, now, OTHER if count else TIMES)
 
 
 def run(progress: Callable[[str], None]) -> tuple[list[Verdict], list[str]]:

@@ -138,12 +138,14 @@ class Laden(Bench):
             self.figures.add("memory of a call up, with its rush", subject.name, "octets", weight)
             yield
 
-    async def send(self, subject: Subject, load: Load, count: int, batch: int) -> dict[str, int]:
+    async def send(
+        self, subject: Subject, load: Load, count: int, batch: int, number: int = 1
+    ) -> dict[str, int]:
         """As ever, with the ring open while calls are counted."""
         if load is not loads.CALL or batch < 2:
-            return await super().send(subject, load, count, batch)
+            return await super().send(subject, load, count, batch, number)
         with Wire(RING) as wire:
-            notes = await super().send(subject, load, count, batch)
+            notes = await super().send(subject, load, count, batch, number)
             await asyncio.sleep(STATS)
             found = await asyncio.to_thread(lambda: delays(wire.seen(), subject.address))
         for word, share in SHARES.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.subjects import CALLER, DOMAIN, NODES, PORT
@@ -28,19 +29,41 @@ class Load:
     unit: str
     #: "sipp": called parties; "registrar": light nodes that accept registrations
     nodes: str = "sipp"
+    #: what the sending side speaks; anything but UDP: bench.light sends
+    transport: str = "udp"
 
 
 CALL = Load("call", "INVITE 180 200 ACK BYE 200")
 REGISTER = Load("first REGISTER", "REGISTER 200", "registrar")
 REFRESH = Load("refresh REGISTER", "REGISTER 200", "registrar")
 OPTIONS = Load("OPTIONS", "OPTIONS 200", "registrar")
-LOADS = {"call": CALL, "register": REGISTER, "refresh": REFRESH, "options": OPTIONS}
+TCP = Load("call over TCP", CALL.unit, transport="tcp")
+TLS = Load("call over TLS", CALL.unit, transport="tls")
+LOADS = {
+    "call": CALL,
+    "tcp": TCP,
+    "tls": TLS,
+    "register": REGISTER,
+    "refresh": REFRESH,
+    "options": OPTIONS,
+}
 
 
 def caller(
-    load: Load, address: str, rate: float, count: int, *, hold: int = 0, batch: int = 0
+    load: Load,
+    address: str,
+    rate: float,
+    count: int,
+    *,
+    hold: int = 0,
+    batch: int = 0,
+    number: int = 1,
 ) -> Agent:
-    """The sending side.  ``hold``: ms that a call lasts; ``batch``: which users register."""
+    """The sending side.
+
+    ``hold``: ms that a call lasts; ``batch``: which users register; ``number``: for which time
+    (their CSeq).
+    """
     common = sipp.client(
         srcaddr=(CALLER, None),
         destaddr=(address, PORT),
@@ -56,10 +79,15 @@ def caller(
     if load is OPTIONS:
         # To the subject itself, which answers.
         return common.but(scen_name="options", domain=f"{address}:{PORT}")
-    # A phone comes back from the port that it had: another one would not be a refresh.
-    common = common.but(srcaddr=(CALLER, PHONES))
-    users = tuple((f"u{batch}x{number}", "secret") for number in range(count))
-    return common.but(scen_name="register", users=users)
+    # A phone comes back from the port, and under the Call-ID, that it had: anything else would
+    # not be a refresh.
+    return common.but(
+        srcaddr=(CALLER, PHONES),
+        scen_file=Path(__file__).with_name("registers.xml"),
+        users=tuple((f"u{batch}x{user}", "secret") for user in range(count)),
+        key_vals={"number": str(number)},
+        extra=(*EXTRA, "-cid_str", f"b{batch}-%u@%s"),
+    )
 
 
 def called(node: str) -> Agent:

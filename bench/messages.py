@@ -21,10 +21,10 @@ from bench.builds import ROOT, Build, builds, stale
 from bench.figures import Figures
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
-#: The least number of repetitions; what more of them cost is divided by the difference.
-FEW = 20
+#: How often the reference loop is counted.
+REFERENCES = 400
 
 
 class MessagesError(Exception):
@@ -66,25 +66,31 @@ def timed(
     return dict(json.loads(said.splitlines()[-1]))
 
 
-def counted(build: Build, progress: Callable[[str], None]) -> dict[str, float]:
-    """Instructions for one of each piece; two processes at a time."""
-    names = [pieces.REFERENCE, *pieces.PIECES]
+def counted(
+    build: Build, progress: Callable[[str], None], names: Iterable[str] | None = None
+) -> dict[str, float]:
+    """Instructions for one of each piece; as many processes at a time as there are cores."""
+    chosen = {pieces.REFERENCE: REFERENCES}
+    chosen |= {name: pieces.PIECES[name][1] for name in names or pieces.PIECES}
     with ThreadPoolExecutor(max(1, min(4, os.cpu_count() or 1))) as pool:
-        few = {name: pool.submit(_instructions, build, name, FEW) for name in names}
-        many = {}
-        for name in names:
-            more = pieces.PIECES[name][1] if name in pieces.PIECES else 400
-            many[name] = (more, pool.submit(_instructions, build, name, FEW + more))
+        nothing = pool.submit(_instructions, build, pieces.NOTHING, 0)
+        jobs = {
+            name: pool.submit(_instructions, build, name, count) for name, count in chosen.items()
+        }
         found = {}
-        for name, (more, job) in many.items():
+        for name, job in jobs.items():
             progress(f"counting instructions, {build.name}: {name}")
-            found[name] = (job.result() - few[name].result()) / more
+            found[name] = (job.result() - nothing.result()) / chosen[name]
     return found
 
 
 def _instructions(build: Build, name: str, count: int) -> int:
     words = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", sys.executable]
-    said = _child(build, words, ["count", name, str(count)])
+    return collected(_child(build, words, ["count", name, str(count)]))
+
+
+def collected(said: str) -> int:
+    """What callgrind says that it counted.  Raises MessagesError when it does not say."""
     found = re.search(r"Collected : (\d+)", said)
     if found is None:
         raise MessagesError(f"callgrind did not say how many: {said[-500:]}")

@@ -28,11 +28,12 @@ BUFFER = 4 << 20
 
 CONFIG = """#!KAMAILIO
 children=1
-disable_tcp=yes
+tcp_children=1
 log_stderror=yes
 debug=0
 udp4_raw=0
 listen=udp:{address}:{port}
+listen=tcp:{address}:{port}
 alias="example.com"
 mpath="{modules}"
 loadmodule "tm.so"
@@ -85,6 +86,7 @@ class Kamailio(Subject):
     """What both versions have in common."""
 
     number = ""
+    speaks = frozenset({"udp", "tcp"})
 
     def __init__(self, folder: Path, address: str, *, hiding: bool) -> None:
         super().__init__(folder, address)

@@ -174,6 +174,7 @@ PIECES: dict[str, tuple[Callable[[], Piece], int]] = {
     "engine: OPTIONS": (Options, 100),
 }
 REFERENCE = "reference loop"
+NOTHING = "nothing"
 
 
 def settle() -> None:
@@ -218,11 +219,15 @@ def main(words: list[str]) -> None:
         sample, samples = (float(words[1]), int(words[2])) if words[1:] else (SAMPLE, SAMPLES)
         print(json.dumps(timed(sample, samples)))
         return
-    name, count = words[1], int(words[2])
-    piece = reference if name == REFERENCE else PIECES[name][0]()
+    # Everything is made and warmed up whatever is counted, so that one run without any piece is
+    # what all others are compared with.
+    pieces: dict[str, Piece] = {REFERENCE: reference}
+    pieces |= {name: make() for name, (make, _) in PIECES.items()}
     gc.disable()
-    piece(WARM_UP)
-    piece(count)
+    for piece in pieces.values():
+        piece(WARM_UP)
+    if words[1] != NOTHING:
+        pieces[words[1]](int(words[2]))
 
 
 if __name__ == "__main__":

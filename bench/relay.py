@@ -6,7 +6,8 @@ is lost would look like a host that is gone for a second.  Knows nothing of SIP.
 
 ``python -m bench.relay w0:w1 w2:w3`` then reads commands from stdin, one a line, and answers
 each with a line of JSON: ``loss 0.05``, ``delay 0.01``, ``cut`` (all cables), ``cut 0``, ``mend``,
-``counts``.
+``away ADDRESS`` (what goes there or comes from there vanishes), ``slow ADDRESS SECONDS``,
+``well ADDRESS``, ``counts``.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import socket
 import subprocess
 import sys
 import time
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +52,8 @@ class Forwarder:
 
     def __init__(self, cables: list[tuple[str, str]], seed: int) -> None:
         self.loss = self.delay = 0.0
+        #: hosts that are slow, by so many seconds each way, or away (infinity)
+        self.ill: dict[bytes, float] = {}
         self.ways: list[Way] = []
         self.waiting: list[tuple[float, int, Way, bytes]] = []
         self._count = 0
@@ -71,12 +75,22 @@ class Forwarder:
             if way.dice.random() < self.loss:
                 way.lost += 1
                 return
-            if self.delay:
+            delay = self.delay + (self._illness(frame) if self.ill else 0.0)
+            if delay == inf:
+                way.cut_off += 1
+                return
+            if delay:
                 self._count += 1
-                at = time.monotonic() + self.delay
+                at = time.monotonic() + delay
                 heapq.heappush(self.waiting, (at, self._count, way, frame))
                 return
         self.send(way, frame)
+
+    def _illness(self, frame: bytes) -> float:
+        """How much the two hosts of an IPv4 frame are ill."""
+        at = VNET + 26
+        ends = frame[at : at + 4], frame[at + 4 : at + 8]
+        return max(self.ill.get(end, 0.0) for end in ends)
 
     def send(self, way: Way, frame: bytes) -> None:
         """Put a frame on the other end."""
@@ -101,6 +115,10 @@ class Forwarder:
         verb, *rest = line.split()
         if verb in ("loss", "delay"):
             setattr(self, verb, float(rest[0]))
+        elif verb in ("away", "slow"):
+            self.ill[socket.inet_aton(rest[0])] = inf if verb == "away" else float(rest[1])
+        elif verb == "well":
+            self.ill.pop(socket.inet_aton(rest[0]), None)
         elif verb in ("cut", "mend"):
             for number, way in enumerate(self.ways):
                 if not rest or number // 2 == int(rest[0]):

@@ -83,6 +83,7 @@ class Report:
     fault_at: float = 0.0
     decided_at: float | None = None
     first_packet_at: float | None = None
+    last_to_it: float | None = None  #: seconds after the fault that a call was last given to it
     set_ups: list[tuple[float, float]] = field(default_factory=list)  #: (started, set-up time)
     rung_twice: int = 0
     rung_again: float = 0.0  #: the longest ring that began when the caller already had an answer
@@ -131,6 +132,16 @@ class Report:
         )
 
     @property
+    def first_good(self) -> float | None:
+        """Seconds from the fault to the first answer to a call that began after it."""
+        good = [at + took for at, took in self.set_ups if at >= self.fault_at]
+        return min(good) - self.fault_at if good else None
+
+    def counted(self, word: str) -> int:
+        """What the front counted under all names with this word."""
+        return int(sum(value for name, value in self.counters.items() if word in name))
+
+    @property
     def decision(self) -> tuple[float, float] | None:
         """Seconds to the decision: from the fault, and from the first packet to the dead node."""
         if self.decided_at is None:
@@ -160,6 +171,8 @@ class Report:
             "written": None if self.written is None else vars(self.written),
             "usual_ms": round(1000 * self.usual, 2),
             "worst_extra_ms": round(1000 * max(self.extra, default=0.0), 1),
+            "first_good_ms": _milliseconds(self.first_good),
+            "last_to_it_ms": _milliseconds(self.last_to_it),
             "caught_ms": [round(1000 * value, 1) for value in self.caught],
             "later": [round(1000 * value, 1) for value in self.extra if value > LATER],
             "histogram": dict(self.histogram()),
@@ -299,6 +312,13 @@ class Ladder:
         """The first packet to a node from then on."""
         return next((at for at in self.to_nodes[node] if at >= since), None)
 
+    def last_given(self, node: str, since: float) -> float | None:
+        """When a new call was last given to a node, after some moment, before any other node."""
+        return max(
+            (g[0][0] for g in self.given.values() if g[0][1] == node and g[0][0] >= since),
+            default=None,
+        )
+
     def judge(self, report: Report) -> None:
         """Who was rung twice for one call, how long, and how long hedges lasted."""
         legs: dict[str, list[str]] = defaultdict(list)
@@ -352,6 +372,10 @@ class Ladder:
             if owner and bye and bye[1] != owner:
                 found.append(f"{caller} lived on {owner}, its BYE went to {bye[1]}")
         return found
+
+
+def _milliseconds(seconds: float | None) -> float | None:
+    return None if seconds is None else round(1000 * seconds, 1)
 
 
 def _tagged(packet: Packet) -> bool:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import calls, guard, laden, messages, rates, scale
+from bench import calls, guard, laden, messages, rates, scale, whole
 from bench.loads import LOADS
 from bench.messages import MessagesError
 from bench.subjects import SubjectError
@@ -19,11 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bench.figures import Figures
-
-#: Where tables, JSON and pictures are left.
-RESULTS = Path("results")
-#: What figures of calls are divided by.
-AGAINST = ("Kamailio 6.1, plain", "Kamailio 6.1, topoh", "blind relay, C")
 
 
 def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -59,14 +55,15 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     _common(verb)
     verb = verbs.add_parser("guard", help="fail when a message has become dearer")
     verb.add_argument("--update", action="store_true", help="write a new baseline")
-    _common(verb)
-    verb = verbs.add_parser("all", help="everything at full length, faults included")
+    verb.add_argument("--planted", action="store_true", help="prove that a slowdown is noticed")
     _common(verb)
 
 
 def _common(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--json", action="store_true", help="print JSON")
-    verb.add_argument("--results", type=Path, default=RESULTS, help="folder for what was found")
+    verb.add_argument(
+        "--results", type=Path, default=whole.folder(), help="folder for what was found"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -104,7 +101,7 @@ def _calls(arguments: argparse.Namespace) -> int:
         made = rates.run(plan, progress, wish)
     else:
         made = calls.run(plan, progress)
-    shown(asyncio.run(made), arguments, AGAINST)
+    shown(asyncio.run(made), arguments, whole.AGAINST)
     return 0
 
 
@@ -125,13 +122,20 @@ def _guard(arguments: argparse.Namespace) -> int:
     if arguments.update:
         guard.update(progress)
     verdicts, remarks = guard.run(progress)
+    bad = [verdict for verdict in verdicts if verdict.bad]
+    if arguments.planted:
+        found = guard.planted(progress, count=shutil.which("valgrind") is not None)
+        verdicts.append(found)
+        if not found.bad:
+            bad.append(found)
+            remarks.append("the planted slowdown was NOT noticed: this guard guards nothing")
     progress("")
     if arguments.json:
         rows = [{"build": v.build, "piece": v.piece, "growth": v.growth} for v in verdicts]
         print(json.dumps(rows, indent=1))
     else:
         print("\n".join([*map(str, verdicts), *(f"note: {remark}" for remark in remarks)]))
-    return 1 if any(verdict.bad for verdict in verdicts) else 0
+    return 1 if bad else 0
 
 
 VERBS: dict[str, Callable[[argparse.Namespace], int]] = {

@@ -22,6 +22,7 @@ import yaml
 
 from bench import usage
 from bench.builds import ROOT, Build
+from tests.lab.front import certificate as made_certificate
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 CALLER = "127.0.10.1"
 NODES = ("127.0.10.11", "127.0.10.12")
 DOMAIN = "example.com"
-PORT = 5060
+PORT, TLS_PORT = 5060, 5061
 INSIDE_PORT = 5062
 #: Seconds that a subject may take to start.
 START = 30.0
@@ -48,6 +49,8 @@ class Subject:
     remark = ""
     #: who stands behind it
     nodes: tuple[str, ...] = NODES
+    #: by what it can be called
+    speaks: frozenset[str] = frozenset({"udp"})
 
     def __init__(self, folder: Path, address: str) -> None:
         self.folder = folder / type(self).__name__.lower() / address
@@ -123,6 +126,8 @@ class Subject:
 class Sipfront(Subject):
     """The front: ``sipfront run`` with everything on (hiding, dialogs, store, API, metrics)."""
 
+    speaks = frozenset({"udp", "tcp", "tls"} if shutil.which("openssl") else {"udp", "tcp"})
+
     def __init__(self, folder: Path, address: str, build: Build) -> None:
         super().__init__(folder, address)
         self.build = build
@@ -133,12 +138,17 @@ class Sipfront(Subject):
 
     def config(self) -> dict[str, Any]:
         """Its configuration."""
+        front: dict[str, Any] = {
+            "listen": [f"udp://{self.address}:{PORT}", f"tcp://{self.address}:{PORT}"],
+            "domains": [DOMAIN],
+            "inside": f"udp://{self.address}:{INSIDE_PORT}",
+        }
+        if shutil.which("openssl"):
+            certificate, key = made_certificate(self.folder, self.address)
+            front["listen"].append(f"tls://{self.address}:{TLS_PORT}")
+            front["tls"] = {"certificate": str(certificate), "key": str(key)}
         return {
-            "front": {
-                "listen": [f"udp://{self.address}:{PORT}", f"tcp://{self.address}:{PORT}"],
-                "domains": [DOMAIN],
-                "inside": f"udp://{self.address}:{INSIDE_PORT}",
-            },
+            "front": front,
             "nodes": [
                 {"name": f"pbx-{letter}", "uri": f"sip:{node}:{PORT}"}
                 for letter, node in zip("ab", self.nodes, strict=True)
@@ -171,6 +181,16 @@ class Sipfront(Subject):
         except (OSError, ValueError, KeyError):
             return []
         return [str(node["state"]).lower() for node in nodes]
+
+    def counter(self, what: str) -> int:
+        """What it has counted under a name so far; 0 when it cannot be asked."""
+        try:
+            with urllib.request.urlopen(f"{self.admin}/metrics", timeout=5) as answer:
+                text = answer.read().decode()
+        except OSError:
+            return 0
+        rows = (line for line in text.splitlines() if f'what="{what}"' in line)
+        return int(sum(float(row.rpartition(" ")[2]) for row in rows))
 
 
 class Blind(Subject):

@@ -31,6 +31,8 @@ import pytest
 import yaml
 
 import bench.__main__
+import bench.speed
+import bench.whole
 from sipfront.cli import main
 from sipfront.config import load
 from sipfront.config.later import KEYS, VALUES
@@ -231,7 +233,12 @@ def test_fault_runs_know_their_options(block: Block, monkeypatch: pytest.MonkeyP
         assert words[:3] == ["python", "-m", "bench"]
         seen: list[object] = []
         monkeypatch.setattr(sys, "argv", ["bench", *words[3:]])
-        monkeypatch.setattr(bench.__main__, "_faults", lambda args, seen=seen: seen.append(args))
+        for where, name in (
+            (bench.__main__, "_faults"),
+            (bench.speed, "run"),
+            (bench.whole, "run"),
+        ):
+            monkeypatch.setattr(where, name, lambda *args, seen=seen, **_: seen.append(args))
         bench.__main__.main()
         assert seen
 

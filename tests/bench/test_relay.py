@@ -82,3 +82,35 @@ def test_delay_keeps_frames_back(ends: dict[str, End]) -> None:
     assert left is not None
     assert 29 < left <= 30
     assert not ends["w1"].sent
+
+
+def between(source: str, target: str) -> bytes:
+    head = bytes(12) + socket.inet_aton(source) + socket.inet_aton(target)
+    return bytes(VNET + 12) + IPV4 + head
+
+
+def test_one_host_vanishes_and_comes_back(ends: dict[str, End]) -> None:
+    forwarder = Forwarder([("w0", "w1")], seed=1)
+    ill, well = between("10.77.0.1", "10.77.0.11"), between("10.77.0.12", "10.77.0.1")
+    forwarder.obey("away 10.77.0.11")
+    for data in (ill, well, between("10.77.0.11", "10.77.0.1"), frame(ARP)):
+        pass_on(forwarder, ends["w0"], data)
+    assert ends["w1"].sent == [well, frame(ARP)]
+    assert forwarder.obey("well 10.77.0.11")["w0>w1"] == {"passed": 2, "lost": 0, "cut": 2}
+    pass_on(forwarder, ends["w0"], ill)
+    assert ends["w1"].sent[-1] == ill
+
+
+def test_one_host_is_slow(ends: dict[str, End], monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(relay.time, "monotonic", lambda: now[0])
+    forwarder = Forwarder([("w0", "w1")], seed=1)
+    ill, well = between("10.77.0.11", "10.77.0.1"), between("10.77.0.12", "10.77.0.1")
+    forwarder.obey("slow 10.77.0.11 0.25")
+    pass_on(forwarder, ends["w0"], ill)
+    pass_on(forwarder, ends["w0"], well)
+    assert ends["w1"].sent == [well]
+    assert forwarder.due() == pytest.approx(0.25)
+    now[0] += 0.25
+    assert forwarder.due() is None
+    assert ends["w1"].sent == [well, ill]
