@@ -28,12 +28,14 @@ from bench.peers import KamailioNew, KamailioOld
 from bench.subjects import (
     NODES,
     PORT,
+    PRIORITY,
     TLS_PORT,
     BlindC,
     BlindUvloop,
     Sipfront,
     Subject,
     SubjectError,
+    prefer_session,
 )
 
 if TYPE_CHECKING:
@@ -49,7 +51,6 @@ IDLE = 4.0
 #: SIPp writes its statistics once a second.
 STATS = 1.3
 WARM_UP = 200
-PRIORITY = -10
 #: Retransmissions for each call above which a run is called unclean: its calls cost more than one
 #: call does, because the machine was too busy or the rate too high.
 CLEAN = 0.01
@@ -304,7 +305,8 @@ def prefer() -> None:
     A sender that waits for the processor sends in bursts, and what is dropped is sent again.
     """
     with contextlib.suppress(PermissionError):
-        os.setpriority(os.PRIO_PROCESS, 0, PRIORITY)
+        os.setpriority(os.PRIO_PROCESS, 0, min(PRIORITY, os.getpriority(os.PRIO_PROCESS, 0)))
+    prefer_session("self")
 
 
 def sipp_version() -> str:

@@ -18,6 +18,7 @@ import time
 from typing import Any
 
 from bench.lab import Lab
+from bench.subjects import prefer_session
 from tests.lab import prepare
 from tests.lab.asterisk import answers_options
 
@@ -155,6 +156,8 @@ class Kamailio:
                 start_new_session=True,
                 env={"PATH": os.environ.get("PATH", "") + ":/usr/sbin:/sbin", "LANG": "C.UTF-8"},
             )
+        # A session of its own would wait while the lab, which is another one, does not.
+        prefer_session(self.process.pid)
         return self.process
 
     async def stop(self) -> int:

@@ -87,6 +87,7 @@ def run(progress: Progress, results: Path, *, full: bool, only: tuple[str, ...] 
     results.mkdir(parents=True, exist_ok=True)
     found = Found()
     begun = time.monotonic()
+    calls.prefer()
     for name, part in parts(full=full).items():
         if only and name not in only:
             continue
