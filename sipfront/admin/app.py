@@ -20,6 +20,7 @@ from sipfront.admin import (
     records,
     series,
     stream,
+    trace,
     trunks,
 )
 from sipfront.admin.guard import guard, plain_errors
@@ -39,6 +40,7 @@ ROUTES = routes_with_document(
         *stream.ROUTES,
         *calls.ROUTES,
         *records.ROUTES,
+        *trace.ROUTES,
         *bindings.ROUTES,
         *trunks.ROUTES,
         *series.ROUTES,
@@ -55,7 +57,9 @@ def make_app(
     seconds: float = series.SECONDS,
 ) -> web.Application:
     """The application; without a ``token`` no lever can be pulled."""
-    app = web.Application(middlewares=[plain_errors, guard(token)], client_max_size=MAX_BODY)
+    private = frozenset(route.path for route in ROUTES if route.private)
+    frames = [plain_errors, guard(token, private)]
+    app = web.Application(middlewares=frames, client_max_size=MAX_BODY)
     app[CONTROL] = control
     app[TOKEN] = token or ""
     app[SECONDS] = body_seconds

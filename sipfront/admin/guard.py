@@ -68,8 +68,8 @@ def _host_is_plain(host: str) -> bool:
     return True
 
 
-def guard(token: str | None) -> Middleware:
-    """Levers need the token, reads need the token or loopback."""
+def guard(token: str | None, private: frozenset[str] = frozenset()) -> Middleware:
+    """Levers and ``private`` paths need the token, reads need the token or loopback."""
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -77,7 +77,10 @@ def guard(token: str | None) -> Middleware:
             return await handler(request)
         if has_token(request, token):
             return await handler(request)
-        if request.method in _READS and is_local(request):
+        # The path of the route that was found, however its address was written.
+        found = request.match_info.route.resource
+        path = found.canonical if found is not None else request.path
+        if request.method in _READS and is_local(request) and path not in private:
             return await handler(request)
         answer = error(401, "this needs the token (Authorization: Bearer ...)")
         answer.headers[hdrs.WWW_AUTHENTICATE] = 'Bearer realm="sipfront"'

@@ -19,7 +19,7 @@ _ABOUT = """\
 What the command `sipfront` does, over HTTP: the same verbs, the same words.
 
 Reading needs the token, or a request from this machine under an address or `localhost`. Whatever
-changes something needs the token, always. `/livez` and `/readyz` answer everybody, in one word.
+changes something, or shows messages, needs the token, always. `/livez` and `/readyz` answer everybody, in one word.
 Every answer is bounded; every refusal is `{"error": "one sentence"}`.
 """
 
@@ -80,7 +80,7 @@ def _operation(route: Route) -> dict[str, Any]:
         made["requestBody"] = {"required": needed, "content": {JSON: {"schema": route.body}}}
     if route.public:
         made["security"] = []
-    elif route.method == "GET":
+    elif route.method == "GET" and not route.private:
         made["security"] = [{}, {"token": []}]  # from this machine without
     else:
         made["security"] = [{"token": []}]

@@ -112,6 +112,13 @@ class ControlPort(Protocol):
         ``until`` (seconds since the epoch of Unix), ``node``, ``party``.
         """
 
+    async def trace(self, wanted: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The messages of a call or of a party's calls, in clear text; None: too many ask at once.
+
+        ``wanted``: ``name``, ``kind`` (call or aor), ``after`` (a number of a message), ``calls``,
+        ``secrets``, ``octets``.  Shape: :mod:`sipfront.admin.trace`.
+        """
+
     def trunks(self, limit: int) -> list[dict[str, Any]]:
         """The first ``limit`` trunks: ``name``, ``uri``, ``ways`` (addresses), ``calls``,
         ``register`` and ``registrations``: ``account``, ``registered``, ``expires`` (seconds),

@@ -111,6 +111,8 @@ class Route:
     #: a ``record(..., closed=True)``; an empty body is an empty object
     body: Schema | None = None
     about: str = ""
+    #: reading it needs the token too, also from this machine
+    private: bool = False
 
     @property
     def public(self) -> bool:

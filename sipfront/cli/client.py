@@ -30,9 +30,10 @@ class Client:
         self._args = args
         self._url, self._token_file = _find(args)
 
-    def get(self, path: str) -> dict[str, Any]:
-        """Ask; the token is sent only where it is at hand and the front wants it."""
-        status, answer = self._request("GET", path, None, self._optional_token())
+    def get(self, path: str, *, private: bool = False) -> dict[str, Any]:
+        """Ask; the token is sent where it is at hand, and for what is ``private`` it must be."""
+        token = self._token() if private else self._optional_token()
+        status, answer = self._request("GET", path, None, token)
         return self._judge(status, answer)
 
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from sipfront.cli import (
     man,
     remote,
     top,
+    trace,
     views,
     waiting,
 )
@@ -240,6 +241,8 @@ def _looking_verbs(
     bindings.add_argument("--watch", action="store_true", help="again every second, until ^C")
     up = _verb(verbs, "calls", calls.run, "the calls that are up, and the last ones", calls.ABOUT)
     calls.add(up)
+    heard = _verb(verbs, "trace", trace.run, "what was said in a call, both sides", trace.ABOUT)
+    trace.add(heard)
     history = _verb(
         verbs,
         "history",
@@ -260,7 +263,7 @@ def _looking_verbs(
         verb.add_argument("--limit", type=_limit, default=most, help=f"so many at most ({most})")
     full = _verb(verbs, "top", top.run, "the pair, full-screen", top.ABOUT)
     top.add(full)
-    return [bindings, up, history, explain, full]
+    return [bindings, up, heard, history, explain, full]
 
 
 def _limit(text: str) -> int:

@@ -34,6 +34,15 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("sipfront calls --last 100000 --csv > calls.csv", "all that is written down"),
         ("sipfront calls --last 500 --since 1h --jsonl", "one JSON object a line, for programs"),
     ),
+    "trace": (
+        (
+            "sipfront trace 8f3a-41@10.1.1.7",
+            "a call as a diagram, by a Call-ID of the log or of `calls`",
+        ),
+        ("sipfront trace 1001 --text", "the newest calls of extension 1001, every message in full"),
+        ("sipfront trace 1001 --follow", "what phone 1001 says, as it says it"),
+        ("sipfront trace 1001 --pcap 1001.pcap", "for Wireshark; in clear, also what went by TLS"),
+    ),
     "history": (
         ("sipfront history", "everything that the front remembers"),
         ("sipfront history --limit 20", "the last minutes"),

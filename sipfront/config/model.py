@@ -21,6 +21,7 @@ from sipfront.config.probes import Probe
 from sipfront.config.records import CallRecords
 from sipfront.config.registrations import Registrations
 from sipfront.config.section import Section
+from sipfront.config.tracing import Trace
 from sipfront.config.trunks import Trunk
 from sipfront.config.values import (
     AddressText,
@@ -253,5 +254,6 @@ class Config(Section):
         validate_default=True,
     )
     records: CallRecords = Field(CallRecords(), description="call records")
+    trace: Trace = Field(Trace(), description="messages that `sipfront trace` shows")
     admin: Admin = Field(Admin(), description="the HTTP side")
     log: Log = Field(Log(), description="the log")

@@ -24,9 +24,9 @@ from sipfront.demo.agent import Agent
 from sipfront.demo.bridge import bridge
 from sipfront.demo.call import Incoming
 from sipfront.demo.calling import Outgoing
-from sipfront.demo.ladder import labelled
 from sipfront.demo.registrar import Denied, Doorman, Registrar
 from sipfront.demo.rtp import Audio, Metronome
+from sipfront.demo.watcher import labelled
 from sipfront.runtime import clock
 from sipfront.runtime.app import new_loop
 from sipfront.sip.errors import SipError

@@ -10,14 +10,14 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
-from sipfront.demo.ladder import Seen
 from sipfront.runtime import clock
+from sipfront.screen.ladder import Seen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from sipfront.demo.ladder import Watcher
+    from sipfront.demo.watcher import Watcher
 
 #: Seconds for a process of ours to start, on a machine that is busy with everything else.
 START = 20.0

@@ -14,11 +14,12 @@ import aiohttp
 import yaml
 
 from probes.tones import VOICES
-from sipfront.demo.ladder import Seen, Watcher, draw, labelled
 from sipfront.demo.phone import DemoPhone
 from sipfront.demo.processes import START, FrontProcess, NodeProcess, ProcessError
 from sipfront.demo.trunk import DemoTrunk
+from sipfront.demo.watcher import Watcher, labelled
 from sipfront.runtime import clock
+from sipfront.screen.ladder import FRONT, Seen, answered, draw
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -103,8 +104,8 @@ class Stage:
         self, call: Experience, notes: Iterable[tuple[float, str]] = (), limit: int = 40
     ) -> list[str]:
         """One call as lines of text."""
-        messages = self.watcher.of(call.call_id)
-        return draw(messages, call.caller, list(self.nodes), notes, limit)
+        messages = answered(self.watcher.of(call.call_id), call.caller)
+        return draw(messages, [call.caller, FRONT, *self.nodes], notes, limit)
 
     def _configure(self) -> Path:
         host = f"{self.network}.10"

@@ -12,7 +12,7 @@ from sipfront.stack.dialog import CONFIRMED
 from sipfront.stack.reach import reached
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from sipfront.stack.flows import Flow
     from sipfront.stack.shared import Shared
@@ -157,6 +157,10 @@ class EngineView:
             }
             for trunk in shared.settings.trunks[:limit]
         ]
+
+    def trunk_flows(self) -> Mapping[str, Iterable[Flow]]:
+        """The ways to each trunk, by its name."""
+        return self._shared.trunk_flows
 
     def _enrolled(self, trunk: str) -> list[dict[str, Any]]:
         """The accounts at a trunk that is registered at."""

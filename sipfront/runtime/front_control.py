@@ -14,6 +14,8 @@ from sipfront.runtime import clock
 from sipfront.runtime.decisions import Decisions
 from sipfront.runtime.measures import verdicts
 from sipfront.runtime.records import as_call
+from sipfront.runtime.tracing import Busy, Tracer
+from sipfront.runtime.tracing import Wanted as WantedTrace
 from sipfront.stack.route import NodeState, Standing
 from sipfront.store.calls import Wanted
 
@@ -30,6 +32,13 @@ class FrontControl:
     def __init__(self, server: Server) -> None:
         self._server = server
         self.decisions = Decisions(server.monitor, server.supervisor, server.chronicle)
+        self._tracer = Tracer(
+            server.tape,
+            server.monitor.settings.nodes,
+            trunks=lambda: server.view.trunk_flows() if server.view is not None else {},
+            events=lambda: server.supervisor.events,
+            others=lambda name: server.recorder.others(name) if server.recorder is not None else (),
+        )
         #: numbers of events and counters begin anew with it
         self.instance = secrets.token_hex(8)
 
@@ -95,6 +104,13 @@ class FrontControl:
             return []
         found = await asyncio.to_thread(recorder.store.find, Wanted(**wanted))
         return [{"n": n, **as_call(row)} for n, row in found]
+
+    async def trace(self, wanted: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The messages of a call, or of a party's calls; None: too many ask."""
+        try:
+            return await self._tracer.trace(WantedTrace(**wanted))
+        except Busy:
+            return None
 
     def trunks(self, limit: int) -> list[dict[str, Any]]:
         """The trunks, the ways to each, and the calls on it."""
@@ -176,6 +192,7 @@ class FrontControl:
             **(view.gauges() if view is not None else {}),
             **self._server.streams.gauges(),
             **(recorder.gauges() if recorder is not None else {}),
+            **self._server.tape.gauges(),
         }
 
     def metrics(self) -> Iterator[Metric]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from sipfront.runtime.ports import EnginePort, Handle
+    from sipfront.runtime.tape import Tape
     from sipfront.stack.flows import Flow
     from sipfront.stack.notices import Notice
 
@@ -65,6 +66,8 @@ class Driver:
         now: Callable[[], float] = clock.now,
     ) -> None:
         self.engine = engine
+        #: remembers what passes
+        self.tape: Tape | None = None
         self.supervisor = supervisor
         self.counters: dict[str, int] = {}
         #: by the index of the listener
@@ -83,8 +86,11 @@ class Driver:
 
     def receive(self, data: bytes, flow: Flow) -> None:
         """One whole SIP message came in by ``flow``."""
+        now = self._now()
+        if self.tape is not None:
+            self.tape.add((now, flow, data, False))
         try:
-            self.engine.receive(data, flow, self._now())
+            self.engine.receive(data, flow, now)
         except Exception as error:  # noqa: BLE001 - counted, and shown, in _bug
             self._bug("receive", error)
         if not self._scheduled:
@@ -138,9 +144,14 @@ class Driver:
         supervisor = self.supervisor
         for _ in range(ROUNDS):
             busy = False
-            for flow, data in engine.take():
-                self._send(flow, data)
+            out = engine.take()
+            if out:
                 busy = True
+                if self.tape is not None:
+                    at = self._now()
+                    self.tape.add_all([(at, flow, data, True) for flow, data in out])
+                for flow, data in out:
+                    self._send(flow, data)
             notices = engine.notices()
             if supervisor is not None:
                 if notices:

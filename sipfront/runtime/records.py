@@ -110,6 +110,13 @@ class Recorder:
                 break
         return shown
 
+    def others(self, call_id: bytes) -> list[bytes]:
+        """The Call-IDs of the other legs of a call that is not over."""
+        for record in self._shared.records.live:
+            if any(call_id == key[0] for key in record.keys):
+                return [key[0] for key in record.keys]
+        return []
+
     def gauges(self) -> dict[str, int]:
         """How much there is."""
         return {"records_waiting": self.store.waiting()}

@@ -28,6 +28,7 @@ from sipfront.runtime.rescuer import Rescuer
 from sipfront.runtime.sockets import Sockets
 from sipfront.runtime.streams import Bounds, Streams
 from sipfront.runtime.supervisor import Supervisor
+from sipfront.runtime.tape import Tape
 from sipfront.runtime.tls import Contexts, Files
 from sipfront.runtime.trunks import Trunks
 from sipfront.runtime.witness import Witnesses
@@ -117,6 +118,7 @@ class Server:
         self.chronicle = Chronicle(self.store)
         self.chronicle.restore(self._stored)
         self.supervisor.remember(self.chronicle)
+        self.supervisor.tape = self.tape = Tape(config.trace)
         self.view: EngineView | None = None
         if isinstance(self.engine, Engine):
             self.view = EngineView(self.engine.shared, clock.now)
@@ -143,6 +145,7 @@ class Server:
                 self.engine, self.store, names, self.view.owned, self.supervisor.record
             )
         self.driver = Driver(self.engine, self.supervisor)
+        self.driver.tape = self.tape.wanted if self.persist is not None else None
         self.trunks = Trunks(self.sockets, self._trunk_resolved, resolver=resolver)
         self.streams = Streams(
             self.sockets,
@@ -199,6 +202,7 @@ class Server:
             return
         self._saver = asyncio.get_running_loop().call_later(BEHIND, self._save)
         self.chronicle.turn(clock.now())
+        self.tape.turn(clock.now())
         if self.draining is not None and self.draining.turn(clock.now(), clock.wall()):
             self.driver.wake()
         self.persist.save()
@@ -305,7 +309,7 @@ class Server:
         if not self._reload_trunks(new):
             refused.append("trunks")
         for name in type(new).model_fields:
-            if name in ("log", "trunks"):
+            if name in ("log", "trace", "trunks"):
                 continue
             before, after = getattr(old, name), getattr(new, name)
             if name == "registrations":
@@ -317,6 +321,8 @@ class Server:
             if before != after:
                 refused.append(name)
         self.credentials.reload(new.registrations.credentials)
+        self.tape.bound(new.trace)
+        self.driver.tape = self.tape.wanted if self.persist is not None else None
         kept = {name: getattr(old, name) for name in refused}
         if "registrations" in kept:
             its = {"credentials": new.registrations.credentials}

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sipfront.runtime.chronicle import Chronicle
     from sipfront.runtime.ports import EnginePort
     from sipfront.runtime.rescuer import Rescuer
+    from sipfront.runtime.tape import Tape
     from sipfront.stack.flows import Flow
 
 log = logging.getLogger("sipfront.control")
@@ -37,6 +38,10 @@ HEAR = 0.01
 
 #: Real calls are counted so often, seconds: ten times in what is looked back on.
 COUNT = 0.9
+
+#: Lines about single calls that are written in a second; writing 5,000 of them would take 0.1 s
+#: just when there is most to do.
+NOTES = 500
 
 #: Kinds of events that somebody should look at.
 _LOUD = {"failover", "down", "unknown", "lost", "kept", "alarm", "asleep", "overloaded"}
@@ -85,6 +90,9 @@ class Supervisor:
         self.owned: Callable[[int], int] | None = None
         self._heard = [0.0] * len(monitor.settings.nodes)
         self._deadline: float | None = None
+        #: remembers messages, and what was done for calls
+        self.tape: Tape | None = None
+        self._notes_at, self._notes = 0.0, 0
 
     def remember(self, chronicle: Chronicle) -> None:
         """Go on from the events that were kept, and have the new ones kept."""
@@ -330,7 +338,23 @@ class Supervisor:
         self.record("phones_reachable", text, node=name, **fields)
 
     def _note(self, notice: told.Note) -> None:
-        event(engine_log, logging.INFO, notice.event, call_id=notice.call_id, detail=notice.detail)
+        """What was done for a call: remembered for a trace, and one line of the log.
+
+        When a node with thousands of calls dies there are as many notes; the first of each second
+        are written, of the others how many there were.
+        """
+        if self.tape is not None:
+            self.tape.note(notice.at, notice.event, notice.call_id, notice.detail)
+        if notice.at >= self._notes_at + 1.0:
+            if self._notes > NOTES:
+                event(engine_log, logging.INFO, "notes_left_out", count=self._notes - NOTES)
+            self._notes_at, self._notes = notice.at, 0
+        self._notes += 1
+        if self._notes > NOTES:
+            return
+        calls = {"call_id": notice.call_id, "other_call_id": notice.other_call_id}
+        fields = {name: value for name, value in calls.items() if value}
+        event(engine_log, logging.INFO, notice.event, **fields, detail=notice.detail)
 
 
 def _aged(item: evidence.OfNode, now: float) -> dict[str, Any]:

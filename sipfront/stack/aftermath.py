@@ -15,6 +15,7 @@ from sipfront.stack import voice
 from sipfront.stack.dialog import EARLY
 from sipfront.stack.flows import OUTSIDE
 from sipfront.stack.forward import hidden
+from sipfront.stack.record import ENDED, EVENTS, SILENCED
 from sipfront.stack.transaction import PROCEEDING, ClientTx
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class Aftermath:
                 if leg.state == EARLY:  # what the phone still says in it is answered here
                     self._proxy.end(leg, remember=True)
             branch.legs = []
+        self._shared.done(server, SILENCED, now, "its node was given up while it rang")
         self._shared.records.silenced(server, now)
         self._proxy.layer.close_server(server)
 
@@ -72,6 +74,9 @@ class Aftermath:
     def end(self, leg: Leg, now: float, reason: bytes) -> None:
         """End a dialog towards its outside party in its owner's name."""
         shared = self._shared
+        if leg.kind == b"INVITE":
+            record = shared.records.of(leg)
+            shared.note(now, EVENTS[ENDED], leg.call_id, reason.decode("latin-1"), record)
         shared.records.ended(leg, now)
         flow = voice.reachable(shared, leg)
         if flow is not None and leg.outside_party and leg.inside_party and leg.outside_target:

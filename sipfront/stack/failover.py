@@ -13,7 +13,7 @@ from sipfront.sip.headers import JOIN, REPLACES, TARGET_DIALOG
 from sipfront.stack.dialog import ENDED
 from sipfront.stack.forward import routed
 from sipfront.stack.notices import Refused, Silent
-from sipfront.stack.record import HEDGED, MOVED, OVERFLOWED, PARKED, mark
+from sipfront.stack.record import HEDGED, MOVED, OVERFLOWED, PARKED
 from sipfront.stack.route import NodeState, Route, Standing
 from sipfront.stack.timers import UNTIL
 from sipfront.stack.transaction import TERMINATED, ClientTx, ServerTx
@@ -87,7 +87,7 @@ class Failover:
         server.parked = True
         self.parked[server.key] = server
         shared.count("parked")
-        mark(server.plan, PARKED)
+        shared.done(server, PARKED, now, "until a node can take it")
         self._proxy.layer.timers.start(server, UNTIL, shared.settings.timing.park, now)
         if emergency and server.request is not None:
             shared.note(now, "emergency call parked", server.request.call_id)
@@ -118,7 +118,8 @@ class Failover:
         plan.attempts += 1
         if self._proxy.into(server, plan, other, now) is not None:
             shared.count("hedged")
-            mark(plan, HEDGED)
+            names = [node.name for node in shared.settings.nodes]
+            shared.done(server, HEDGED, now, f"{names[silent]} may not answer; to {names[other]}")
 
     def overflow(
         self, client: ClientTx, server: ServerTx, plan: Plan, status: int, now: float
@@ -134,7 +135,7 @@ class Failover:
         if len(server.branches) == before:
             return False
         self._shared.count("overflowed")
-        mark(plan, OVERFLOWED)
+        self._shared.done(server, OVERFLOWED, now, "its node answered 503")
         return True
 
     def suspect(self, link: Link, now: float) -> None:
@@ -232,7 +233,8 @@ class Failover:
         plan.node = None
         plan.uri = b""
         self._shared.count("moved")
-        mark(plan, MOVED)
+        given_up = self._shared.settings.nodes[client.node].name
+        self._shared.done(server, MOVED, now, f"{given_up} was given up")
         self.to_pair(server, plan, now)
 
     def unhold(self, server: ServerTx, plan: Plan, now: float) -> bool:

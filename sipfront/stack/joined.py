@@ -100,7 +100,9 @@ class Joined:
         """The two legs of a call whose node is gone."""
         self.shared.legs.join(one, other)
         self.shared.count("calls kept")
-        self.shared.note(now, "call kept", one.call_id, "with " + other.call_id.decode("latin-1"))
+        record = self.shared.records.of(one)
+        detail = "with " + other.call_id.decode("latin-1")
+        self.shared.note(now, "call kept", one.call_id, detail, record)
         for leg in (one, other):
             self._owed_ack(leg)
             self._proxy.owed.add(leg)

@@ -82,7 +82,8 @@ class Sweep:
                 break
             if self._over(leg, now):
                 self._shared.count("dialogs swept")
-                self._shared.note(now, "dialog swept", leg.call_id, "nobody ended it")
+                record = self._shared.records.of(leg)
+                self._shared.note(now, "dialog swept", leg.call_id, "nobody ended it", record)
                 self._forget(leg)
         if len(self._shared.legs):
             self._timers.start(self, UNTIL, LOOK, now)

@@ -57,12 +57,16 @@ class Rejected(NamedTuple):
 
 
 class Note(NamedTuple):
-    """Something worth one log line about one message or call; ``call_id`` may be empty."""
+    """Something worth one log line about one message or call; ``call_id`` may be empty.
+
+    ``other_call_id``: the Call-ID of the other leg of the call, where that is another one and known.
+    """
 
     at: float
     event: str
     call_id: str
     detail: str
+    other_call_id: str = ""
 
 
 class Reached(NamedTuple):

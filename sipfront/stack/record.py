@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sipfront.stack.dialog import Leg
-    from sipfront.stack.plan import Plan
     from sipfront.stack.transaction import ServerTx
 
 # What was done for a call, bits.
@@ -29,6 +28,8 @@ DONE = (
     (ENDED, "ended by front"),
     (RESTARTED, "front restarted"),
 )
+#: The same as words of the log.
+EVENTS = {bit: f"call {word}" for bit, word in DONE}
 
 # Who ended it.
 CALLER = "caller"
@@ -97,17 +98,16 @@ class Record:
         self.saved = False
         self.restored = 0.0  # when this front took it over from the one before
 
+    def beside(self, call_id: bytes) -> bytes:
+        """The Call-ID of the leg that is not this one; empty: not known, or the same."""
+        other = self.other if call_id == self.call_id else self.call_id
+        return other if other != call_id else b""
+
     def given(self, node: int) -> None:
         """An INVITE for it is sent to a node."""
         if self.first < 0:
             self.first = node
         self.node = node
-
-
-def mark(plan: Plan | None, what: int) -> None:
-    """Something was done for the call of an INVITE."""
-    if plan is not None and plan.record is not None:
-        plan.record.done |= what
 
 
 def begins(record: Record, leg: Leg) -> bool:

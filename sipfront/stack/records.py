@@ -191,7 +191,7 @@ class Records:
                 self._dirty[record] = None
 
     def _bye(self, leg: Leg, outside: bool, now: float) -> None:
-        record = self._of(leg)
+        record = self.of(leg)
         if record is None:
             return
         if not begins(record, leg):
@@ -208,7 +208,7 @@ class Records:
 
     def ended(self, leg: Leg, now: float) -> None:
         """The front ends a dialog in its node's name."""
-        record = self._of(leg)
+        record = self.of(leg)
         if record is None:
             return
         begun = begins(record, leg)
@@ -230,7 +230,7 @@ class Records:
 
     def kept(self, leg: Leg) -> None:
         """The call goes on without its node."""
-        record = self._of(leg)
+        record = self.of(leg)
         if record is not None:
             record.done |= KEPT
             if self._dirty is not None:
@@ -238,7 +238,7 @@ class Records:
 
     # -- inside --------------------------------------------------------------------------------
 
-    def _of(self, leg: Leg) -> Record | None:
+    def of(self, leg: Leg) -> Record | None:
         """The live call of a leg; which side began it is not known after everything was lost."""
         dialogs = self._dialogs
         record = dialogs.get((leg.call_id, leg.outside_tag))
@@ -299,7 +299,7 @@ class Records:
     def gone(self, legs: list[Leg], now: float) -> None:
         """These legs were removed, whatever the reason: calls that they began are over."""
         for leg in legs:
-            record = self._of(leg)
+            record = self.of(leg)
             if record is not None and record.answered and begins(record, leg):
                 self._close(record, NODE if record.left == 0.0 else CALLEE, now)
 

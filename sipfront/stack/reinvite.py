@@ -329,7 +329,9 @@ class Reinvites:
             if not alike(answer, kept.answer):
                 # Now the caller has what the node no longer says: another round would not end.
                 self._shared.count("moved calls of two minds")
-                self._shared.note(now, "the ends of a moved call do not agree", leg.call_id)
+                record = self._shared.records.of(leg)
+                event = "the ends of a moved call do not agree"
+                self._shared.note(now, event, leg.call_id, record=record)
             return
         kept.stale = False
         self._shared.count("moved calls told the new description")
@@ -341,9 +343,8 @@ class Reinvites:
         why = f"status {message.status}" if message is not None else "no answer"
         whom = "caller" if one.outward else "node"
         self._shared.count("re-INVITEs for a moved call that failed")
-        self._shared.note(
-            now, "a moved call keeps an old description", one.leg.call_id, f"{whom}: {why}"
-        )
+        event, record = "a moved call keeps an old description", self._shared.records.of(one.leg)
+        self._shared.note(now, event, one.leg.call_id, f"{whom}: {why}", record)
 
 
 def _seconds(message: Message) -> int:

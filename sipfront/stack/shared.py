@@ -15,6 +15,7 @@ from sipfront.stack.hiding import Tokens, literal
 from sipfront.stack.named import Named, NamedTargets
 from sipfront.stack.notices import Note, Notice
 from sipfront.stack.pair import Pair
+from sipfront.stack.record import EVENTS
 from sipfront.stack.records import Records
 from sipfront.stack.registrar import Registrar
 from sipfront.stack.tally import Tally
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sipfront.stack.flows import Flow, Flows, Listener
+    from sipfront.stack.record import Record
     from sipfront.stack.settings import Settings
     from sipfront.stack.transaction import ServerTx
 
@@ -99,9 +101,25 @@ class Shared:
         else:
             self.count("notices dropped")
 
-    def note(self, now: float, event: str, call_id: bytes, detail: str = "") -> None:
-        """One log line about one message or call."""
-        self.tell(Note(now, event, call_id.decode("utf-8", "replace"), detail))
+    def note(
+        self,
+        now: float,
+        event: str,
+        call_id: bytes,
+        detail: str = "",
+        record: Record | None = None,
+    ) -> None:
+        """One log line about one message or call, with both Call-IDs of the call."""
+        other = record.beside(call_id) if record is not None else b""
+        name, beside = call_id.decode("utf-8", "replace"), other.decode("utf-8", "replace")
+        self.tell(Note(now, event, name, detail, beside))
+
+    def done(self, server: ServerTx, what: int, now: float, detail: str = "") -> None:
+        """Something (a bit of :mod:`~sipfront.stack.record`) was done for the call of an INVITE."""
+        record = server.plan.record if server.plan is not None else None
+        if record is not None and not record.ended and server.request is not None:
+            record.done |= what
+            self.note(now, EVENTS[what], server.request.call_id, detail, record)
 
     def fresh(self) -> bytes:
         """Sixteen characters that nobody can guess."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Iterable, Mapping
 from types import SimpleNamespace
 from typing import Any
@@ -42,6 +43,8 @@ class Pair:
         self.force_after: float | None = None
         self.left: list[int] = []
         self.records = 2500
+        self.traced: dict[str, Any] = {}
+        self.busy = False
         self.listeners: list[Callable[[dict[str, Any]], None]] = []
         self.decisions = decided()
 
@@ -129,6 +132,10 @@ class Pair:
         numbers = range(top - 1, 0, -1)
         return [call(n, n=n) for n in numbers if n >= wanted.get("since", 0)][: wanted["limit"]]
 
+    async def trace(self, wanted: Mapping[str, Any]) -> dict[str, Any] | None:
+        self.traced = dict(wanted)
+        return None if self.busy else traced(wanted)
+
     def trunks(self, limit: int) -> list[dict[str, Any]]:
         ways = ["udp 203.0.113.5:5060"]
         enrolled = {
@@ -214,6 +221,45 @@ def call(number: int, **more: Any) -> dict[str, Any]:
         "call_id": f"c{number}",
         "other_call_id": f"d{number}",
         **more,
+    }
+
+
+def traced(wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """A call of three messages: ``c1``, of phone ``1001``."""
+    data = "INVITE sip:600@example.com SIP/2.0\r\nCall-ID: c1\r\nSubject: \x1b[2J\r\n\r\n"
+    octets = {"octets": base64.b64encode(data.encode()).decode()} if wanted.get("octets") else {}
+    messages: list[dict[str, Any]] = [
+        {
+            "n": n,
+            "at": 1e9 + n,
+            "sent": sent,
+            "side": side,
+            "party": party,
+            "transport": "UDP",
+            "local": "127.0.0.10:5060",
+            "remote": remote,
+            "call_id": "c1",
+            "label": "INVITE",
+            "text": data,
+            **octets,
+        }
+        for n, sent, side, party, remote in (
+            (7, False, "outside", "1001", "127.0.1.1:5060"),
+            (8, True, "inside", "a", "127.0.0.11:5060"),
+            (9, True, "inside", "b", "127.0.0.12:5060"),
+        )
+        if n > wanted["after"]
+        and (wanted["kind"], wanted["name"]) in (("call", "c1"), ("aor", "1001"))
+    ]
+    note = {"at": 1e9 + 8.5, "event": "call hedged", "text": "call hedged: to b"}
+    call = {"call_ids": ["c1"], "messages": messages, "notes": [note]}
+    return {
+        "calls": [call] if messages else [],
+        "since": 1e9,
+        "remembers": True,
+        "cut": False,
+        "masked": not wanted.get("secrets"),
+        "next": 9,
     }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -50,12 +49,7 @@ def by_fish(folder: Path, *words: str) -> list[str]:
     return [one.partition("\t")[0].replace("\\ ", " ") for one in found]
 
 
-SHELLS = [
-    by_bash,
-    pytest.param(
-        by_fish, marks=pytest.mark.skipif(shutil.which("fish") is None, reason="no fish here")
-    ),
-]
+SHELLS = [by_bash, by_fish]
 
 
 @pytest.mark.parametrize("ask", SHELLS)
@@ -80,7 +74,6 @@ def test_all_verbs_are_offered(where: Path) -> None:
     assert {verb.name for verb in TREE} <= set(by_bash(where, ""))
 
 
-@pytest.mark.skipif(shutil.which("zsh") is None, reason="no zsh here")
 def test_zsh_takes_the_function(where: Path) -> None:
     folder = where / "functions"
     folder.mkdir()

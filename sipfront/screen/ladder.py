@@ -1,29 +1,23 @@
-"""One call as a diagram: what its caller and the two nodes sent and received, in the order of time.
+"""Messages as a diagram of lines of text: parties outside on the left, the front, the nodes.
 
-Everybody says what passes by (:class:`Watcher`), by the Call-ID that the front keeps.  Nothing is
-asked of the front itself: its column is where the others' messages come from and go to.
+Who draws has seen them by itself (the demonstration, beside its phones and nodes) or has asked the
+front for them (``sipfront trace``).
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import TYPE_CHECKING, NamedTuple
-
-from sipfront.sip.errors import SipError
-from sipfront.sip.message import Message, scan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-#: Calls that are remembered, and messages of one.
-CALLS, MESSAGES = 400, 60
 #: Seconds within which a challenge is answered as ever; a longer one is part of the story.
 QUICK = 0.03
-#: Methods that make the picture of a call.
-METHODS = frozenset((b"INVITE", b"ACK", b"BYE", b"CANCEL"))
 FRONT = "sipfront"
 #: Characters between two columns, and before the first.
 APART, MARGIN = 24, 10
+#: Columns nearer to each other than this have no room for a label.
+NEAREST = 16
 
 
 class Seen(NamedTuple):
@@ -35,68 +29,34 @@ class Seen(NamedTuple):
     label: str
 
 
-def labelled(data: bytes) -> tuple[str, str] | None:
-    """Call-ID and a short name of a message, when it belongs to a call."""
-    try:
-        message = scan(data)
-    except SipError:
-        return None
-    return _label(message)
-
-
-def _label(message: Message) -> tuple[str, str] | None:
-    method = message.method or message.cseq_method
-    if method not in METHODS:
-        return None
-    call_id = message.call_id.decode("utf-8", "replace")
-    if message.method:
-        return call_id, method.decode()
-    if message.status == 100:
-        return None  # says nothing to anybody
-    of = "" if method == b"INVITE" else f" ({method.decode()})"
-    return call_id, f"{message.status}{of}"
-
-
-class Watcher:
-    """Remembers what was seen of the newest calls."""
-
-    def __init__(self) -> None:
-        self._calls: OrderedDict[str, list[Seen]] = OrderedDict()
-
-    def note(self, call_id: str, seen: Seen) -> None:
-        """One more message."""
-        messages = self._calls.setdefault(call_id, [])
-        if len(messages) < MESSAGES:
-            messages.append(seen)
-        while len(self._calls) > CALLS:
-            self._calls.popitem(last=False)
-
-    def of(self, call_id: str) -> list[Seen]:
-        """What was seen of one call, in the order of time."""
-        return sorted(self._calls.get(call_id, ()))
+def fitting(width: int, columns: int) -> int:
+    """How far apart so many columns stand on a terminal of this width."""
+    return max(NEAREST, min(APART, (width - MARGIN - 2) // max(1, columns - 1)))
 
 
 def draw(
-    messages: Sequence[Seen],
-    caller: str,
-    nodes: Sequence[str],
+    messages: Iterable[Seen],
+    columns: Sequence[str],
     notes: Iterable[tuple[float, str]] = (),
     limit: int = 40,
+    apart: int = APART,
 ) -> list[str]:
-    """The diagram; ``notes`` are what else happened while it lasted (wall clock, text)."""
+    """The diagram, the first line names the columns; :data:`FRONT` must be one of them.
+
+    ``notes`` are what else happened while it lasted (wall clock, text).
+    """
+    messages = sorted(messages, key=lambda seen: seen.at)
     if not messages:
         return []
-    messages = _from_the_call(messages, caller)
-    columns = [caller, FRONT, *nodes]
-    places = {name: MARGIN + APART * index for index, name in enumerate(columns)}
+    places = {name: MARGIN + apart * index for index, name in enumerate(columns)}
     begun, ended = messages[0].at, messages[-1].at
-    lines = [" " * (MARGIN - 5) + _names(columns)]
+    lines = [" " * (MARGIN - 5) + _names(columns, apart)]
     rows: list[tuple[float, str]] = []
     for seen in messages:
         if seen.party in places:
             here, front = places[seen.party], places[FRONT]
             start, end = (here, front) if seen.sent else (front, here)
-            rows.append((seen.at, _arrow(seen.at - begun, start, end, seen.label, places)))
+            rows.append((seen.at, _arrow(seen.at - begun, start, end, seen.label, places, apart)))
     for at, text in notes:
         if begun <= at <= ended:
             rows.append((at, _note(at - begun, text, places[columns[-1]])))
@@ -108,8 +68,10 @@ def draw(
     return lines + shown
 
 
-def _from_the_call(messages: Sequence[Seen], caller: str) -> list[Seen]:
+def answered(messages: Sequence[Seen], caller: str) -> list[Seen]:
     """Without the first try that was challenged: it is the same in every call (RFC 3261 22)."""
+    if not messages:
+        return []
     tries = [seen for seen in messages if seen.party == caller and seen.label == "INVITE"]
     asked = [seen.at for seen in messages if seen.party == caller and seen.label in ("401", "407")]
     again = [seen.at for seen in tries if seen.sent and asked and seen.at > asked[0]]
@@ -122,26 +84,29 @@ def _from_the_call(messages: Sequence[Seen], caller: str) -> list[Seen]:
     return left
 
 
-def _names(columns: Sequence[str]) -> str:
-    return "".join(f"{name[: APART - 2]:<{APART}}" for name in columns).rstrip()
+def _names(columns: Sequence[str], apart: int) -> str:
+    return "".join(f"{name[: apart - 2]:<{apart}}" for name in columns).rstrip()
 
 
 def _time(seconds: float) -> str:
     return f"{1000 * seconds:6.0f} "
 
 
-def _arrow(seconds: float, start: int, end: int, label: str, places: dict[str, int]) -> str:
+def _arrow(
+    seconds: float, start: int, end: int, label: str, places: dict[str, int], apart: int
+) -> str:
     low, high = min(start, end), max(start, end)
     line = [" "] * (max(places.values()) + 1)
     for place in places.values():
         line[place] = "│"
     for place in range(low + 1, high):
         line[place] = "─"
-    word = f" {label} "
+    word = f" {label[: apart - 7]} "
     middle = (low + high - len(word)) // 2 + 1
     # A long arrow is labelled near the front, where it does not cross another column.
-    if high - low > APART:
-        middle = low + (APART - len(word)) // 2 + 1
+    if high - low > apart:
+        near = low if low == places[FRONT] else high - apart
+        middle = near + (apart - len(word)) // 2 + 1
     line[middle : middle + len(word)] = word
     line[high - 1 if end > start else low + 1] = ">" if end > start else "<"
     return (_time(seconds) + "".join(line)[len(_time(0)) :]).rstrip()

@@ -1,29 +1,7 @@
 from __future__ import annotations
 
-from sipfront.demo import ladder
-from sipfront.demo.ladder import Seen, Watcher, draw, labelled
-
-INVITE = (
-    b"INVITE sip:600@x SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1;branch=z9hG4bK1\r\nFrom: <sip:a@x>;tag=1\r\n"
-    b"To: <sip:600@x>\r\nCall-ID: c1\r\nCSeq: 1 INVITE\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
-)
-
-
-def answer(status: int, method: bytes = b"INVITE") -> bytes:
-    return (
-        INVITE.replace(b"INVITE sip:600@x SIP/2.0", b"SIP/2.0 %d X" % status)
-        .replace(b"CSeq: 1 INVITE", b"CSeq: 1 " + method)
-        .replace(b"Max-Forwards: 70\r\n", b"")
-    )
-
-
-def test_what_makes_the_picture() -> None:
-    assert labelled(INVITE) == ("c1", "INVITE")
-    assert labelled(answer(180)) == ("c1", "180")
-    assert labelled(answer(200, b"BYE")) == ("c1", "200 (BYE)")
-    assert labelled(answer(100)) is None
-    assert labelled(answer(200, b"OPTIONS")) is None
-    assert labelled(b"\r\n\r\n") is None
+from sipfront.screen import ladder
+from sipfront.screen.ladder import FRONT, Seen, answered, draw, fitting
 
 
 def test_a_call_that_was_hedged() -> None:
@@ -35,7 +13,7 @@ def test_a_call_that_was_hedged() -> None:
         Seen(at + 0.041, "1001", False, "200"),
     ]
     notes = [(at - 1, "before"), (at + 0.010, "you killed pbx-a"), (at + 9, "after")]
-    assert draw(seen, "1001", ["pbx-a", "pbx-b"], notes) == [
+    assert draw(seen, ["1001", FRONT, "pbx-a", "pbx-b"], notes) == [
         "     1001                    sipfront                pbx-a                   pbx-b",
         "     0    │──────── INVITE ──────>│                       │                       │",
         "    10    ─ you killed pbx-a",
@@ -57,25 +35,40 @@ def test_the_challenge_is_left_out() -> None:
         Seen(0.007, "a", False, "INVITE"),
         Seen(0.008, "a", True, "200"),
     ]
-    lines = draw(seen, "1001", ["a"])[1:]
+    lines = draw(answered(seen, "1001"), ["1001", FRONT, "a"])[1:]
     assert [line.split()[0] for line in lines] == ["0", "2", "3"]
     assert all(word in line for word, line in zip(("INVITE", "INVITE", "200"), lines, strict=True))
     late = [seen[0], *(one._replace(at=one.at + 0.1) for one in seen[1:])]
-    assert len(draw(late, "1001", ["a"])) == 1 + len(late)  # there the challenge took long
+    assert len(draw(answered(late, "1001"), ["1001", FRONT, "a"])) == 1 + len(
+        late
+    )  # there the challenge took long
 
 
 def test_it_is_cut_where_there_is_no_room() -> None:
     seen = [Seen(float(n), "1001", True, "INVITE") for n in range(20)]
-    lines = draw(seen, "1001", ["a", "b"], limit=5)
+    lines = draw(seen, ["1001", FRONT, "a", "b"], limit=5)
     assert len(lines) == 6
     assert lines[-1].strip() == "… and 16 more"
-    assert draw([], "1001", ["a"]) == []
+    assert draw([], ["1001", FRONT]) == []
 
 
-def test_memory_is_bounded() -> None:
-    watcher = Watcher()
-    for n in range(ladder.CALLS + 5):
-        for _ in range(ladder.MESSAGES + 5):
-            watcher.note(str(n), Seen(0.0, "a", True, "INVITE"))
-    assert watcher.of("0") == []
-    assert len(watcher.of(str(ladder.CALLS))) == ladder.MESSAGES
+def test_two_parties_outside_and_a_narrow_terminal() -> None:
+    seen = [
+        Seen(0.0, "1001", True, "INVITE"),
+        Seen(0.010, "1002", False, "INVITE"),
+        Seen(0.020, "1002", True, "200"),
+        Seen(0.021, "1001", False, "200"),
+        Seen(0.030, "pbx-a", False, "a label that is far too long"),
+    ]
+    columns = ["1001", "1002", FRONT, "pbx-a"]
+    assert draw(seen, columns, apart=fitting(60, 4)) == [
+        "     1001            1002            sipfront        pbx-a",
+        "     0    │──────────────────── INVITE ──>│               │",
+        "    10    │               │<─── INVITE ───│               │",
+        "    20    │               │───── 200 ────>│               │",
+        "    21    │<──────────────────── 200 ─────│               │",
+        "    30    │               │               │── a label t ─>│",
+    ]
+    assert fitting(200, 4) == ladder.APART
+    assert fitting(20, 4) == ladder.NEAREST
+    assert answered([], "1001") == []
