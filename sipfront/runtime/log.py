@@ -160,8 +160,10 @@ def setup(style: str = "text", level: str = "info", stream: TextIO | None = None
 
 
 def shutdown() -> None:
-    """Write what waits, and stop writing."""
+    """Write what waits, and stop writing; the loggers are as they were before :func:`setup`."""
     root = logging.getLogger("sipfront")
+    root.propagate = True
+    root.setLevel(logging.NOTSET)
     for old in list(root.handlers):
         root.removeHandler(old)
         old.close()

@@ -17,13 +17,8 @@ from sipfront.runtime.log import event, setup, shown
 
 @pytest.fixture(autouse=True)
 def clean() -> Iterator[None]:
-    root = logging.getLogger("sipfront")
     yield
-    for handler in list(root.handlers):
-        root.removeHandler(handler)
-        handler.close()
-    root.propagate = True
-    root.setLevel(logging.NOTSET)
+    logs.shutdown()
 
 
 def written(style: str, level: str = "info", **fields: object) -> str:
@@ -32,6 +27,15 @@ def written(style: str, level: str = "info", **fields: object) -> str:
     event(logging.getLogger("sipfront.test"), logging.INFO, "word", **fields)
     writer.close()
     return out.getvalue()
+
+
+def test_nothing_of_it_is_left_when_it_ends() -> None:
+    """Whoever logs in this process afterwards (another test, say) is heard once, by its own means."""
+    root = logging.getLogger("sipfront")
+    setup("json", "error", io.StringIO())
+    assert (len(root.handlers), root.propagate, root.level) == (1, False, logging.ERROR)
+    logs.shutdown()
+    assert (root.handlers, root.propagate, root.level) == ([], True, logging.NOTSET)
 
 
 def test_a_text_line() -> None:

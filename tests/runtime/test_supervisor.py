@@ -193,7 +193,6 @@ def test_modes_and_refusals_are_answered_in_words() -> None:
 
 def test_the_line_for_fail2ban_keeps_its_shape(caplog: pytest.LogCaptureFixture) -> None:
     room = Room()
-    logging.getLogger("sipfront").propagate = True
     with caplog.at_level(logging.INFO, "sipfront"):
         rejected = notices.Rejected(
             1.0, "198.51.100.7", 5061, "UDP", "credentials", "sip:1@x", "REGISTER", True
