@@ -87,10 +87,9 @@ class Failover:
         server.parked = True
         self.parked[server.key] = server
         shared.count("parked")
-        shared.done(server, PARKED, now, "until a node can take it")
+        event = "emergency call parked" if emergency else ""
+        shared.done(server, PARKED, now, "until a node can take it", event)
         self._proxy.layer.timers.start(server, UNTIL, shared.settings.timing.park, now)
-        if emergency and server.request is not None:
-            shared.note(now, "emergency call parked", server.request.call_id)
 
     def unpark(self, server: ServerTx) -> None:
         """It waits no longer."""

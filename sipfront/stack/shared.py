@@ -114,12 +114,14 @@ class Shared:
         name, beside = call_id.decode("utf-8", "replace"), other.decode("utf-8", "replace")
         self.tell(Note(now, event, name, detail, beside))
 
-    def done(self, server: ServerTx, what: int, now: float, detail: str = "") -> None:
+    def done(
+        self, server: ServerTx, what: int, now: float, detail: str = "", event: str = ""
+    ) -> None:
         """Something (a bit of :mod:`~sipfront.stack.record`) was done for the call of an INVITE."""
         record = server.plan.record if server.plan is not None else None
         if record is not None and not record.ended and server.request is not None:
             record.done |= what
-            self.note(now, EVENTS[what], server.request.call_id, detail, record)
+            self.note(now, event or EVENTS[what], server.request.call_id, detail, record)
 
     def fresh(self) -> bytes:
         """Sixteen characters that nobody can guess."""
