@@ -170,7 +170,8 @@ async def read_database(uri: str, query: str) -> dict[bytes, Account]:
     try:
         connection = await asyncpg.connect(uri, timeout=TIMEOUT)
         try:
-            rows = await connection.fetch(query, timeout=TIMEOUT)
+            async with connection.transaction(readonly=True):  # it is asked, never changed
+                rows = await connection.fetch(query, timeout=TIMEOUT)
         finally:
             await connection.close(timeout=TIMEOUT)
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:

@@ -62,15 +62,12 @@ class EngineView:
         now = self._now()
         shared = self._shared
         place = shared.registrar.place
-        shown = []
-        for binding in shared.bindings:
-            name = _text(binding.aor)
-            if aor and aor not in (name, name.partition("@")[0]):
-                continue
+        shown: list[dict[str, Any]] = []
+        for binding in shared.bindings.called(aor.encode("utf-8", "replace")) if aor else shared.bindings:
             flow = binding.flow
             shown.append(
                 {
-                    "aor": name,
+                    "aor": _text(binding.aor),
                     "contact": _text(binding.contact),
                     "flow": f"{flow.listener.transport.name.lower()} {_place(flow)}",
                     "reachable": flow.open and binding.expires > now,

@@ -175,6 +175,11 @@ class Bindings:
             return []
         return self.of(aors[0], now)
 
+    def called(self, who: bytes) -> list[Binding]:
+        """Every binding of an address-of-record, or of a user part in whatever domains."""
+        aors = [who] if who in self._aors else self._users.get(who, [])
+        return [binding for aor in aors for binding in self._aors[aor]]
+
     def names(self) -> list[bytes]:
         """The names of all, now."""
         return list(self._names)

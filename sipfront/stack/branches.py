@@ -21,7 +21,7 @@ from sipfront.sip.headers import (
     TO,
 )
 from sipfront.sip.uri import Uri
-from sipfront.stack import forward, lifetime, tagmap
+from sipfront.stack import forward, lifetime, reginfo, tagmap
 from sipfront.stack.dialog import Leg
 from sipfront.stack.disguise import Hide
 from sipfront.stack.forward import contact_uri, reversed_routes
@@ -134,8 +134,8 @@ class Builder:
         kept = None if leg is None else leg.kept
         if leg is not None and kept is not None:
             message = kept.outward(message, message.cseq + kept.out_shift)
-        if shared.mask.needed(message):
-            plan.masked = shared.mask.edits(message, edits)
+        if shared.mask.needed(message) or reginfo.listed(message):
+            plan.masked = reginfo.masked(shared, message, target.flow, edits)
             if kept is not None:
                 plan.masked = kept.called_inside(plan.masked)
         if shared.legs.renamed:

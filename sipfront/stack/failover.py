@@ -272,6 +272,8 @@ class Failover:
             return
         link = self._shared.pair.links[node]
         link.sent(now)
+        if self._proxy.gate is not None and client.sent[:9] == b"REGISTER ":
+            self._proxy.gate.queues[node].bucket.spent(now)  # to the node it is one more
         if not link.suspect and link.silent(now):
             link.suspect = True
             self._shared.count("suspected")

@@ -130,7 +130,7 @@ def request(
     if hops is None:
         top += b"Max-Forwards: 70\r\n"  # RFC 3261 16.6 step 3
     if not message.has(CONTENT_LENGTH):
-        top += _length(message)
+        top += _length(message, changes)
     top += extra
     for field in message.fields:
         action = _REQUEST_ACTIONS[field[0]]
@@ -162,7 +162,7 @@ def response(
     changes: list[Edit] = [] if edits is None else edits
     top = vias + record_routes
     if not message.has(CONTENT_LENGTH):
-        top += _length(message)
+        top += _length(message, changes)
     for field in message.fields:
         action = _RESPONSE_ACTIONS[field[0]]
         if not action:
@@ -179,10 +179,12 @@ def response(
     return splice(message, changes)
 
 
-def _length(message: Message) -> bytes:
+def _length(message: Message, changes: list[Edit]) -> bytes:
     """What datagrams and WebSocket messages may leave out, and a stream cannot do without
     (RFC 3261 20.14, RFC 7118 section 5)."""
-    return b"Content-Length: %d\r\n" % (message.body_end - message.body_start)
+    begin = message.body_start
+    more = sum(len(new) - (end - at) for at, end, new in changes if at >= begin)
+    return b"Content-Length: %d\r\n" % (message.body_end - begin + more)
 
 
 def uri_spans(value: bytes) -> list[tuple[int, int]]:
@@ -316,8 +318,9 @@ class Mask:
         data = message.data.lower() if self.letters else message.data
         return any(data.find(host) >= 0 for host in self.hosts)
 
-    def edits(self, message: Message, edits: list[Edit]) -> bytes:
-        """Mask the headers; gives the URI that the node had in From (request) or To, or b""."""
+    def edits(self, message: Message, edits: list[Edit], body: bytes | None = None) -> bytes:
+        """Mask the headers and the body (``body`` if it is to be another one); gives the URI that
+        the node had in From (request) or To, or b""."""
         masked = b""
         own = TO if message.status else FROM
         for field in message.fields:
@@ -329,18 +332,17 @@ class Mask:
                 edits.append((field[2], field[3], clean))
                 if field[0] == own:
                     masked = value
-        self._body(message, edits)
+        self._body(message, edits, message.body if body is None else body)
         return masked
 
-    def _body(self, message: Message, edits: list[Edit]) -> None:
+    def _body(self, message: Message, edits: list[Edit], body: bytes) -> None:
         kind = message.value(CONTENT_TYPE)
         if kind is None:
             return
         if kind.partition(b";")[0].strip().lower() not in _BETRAYING_BODIES:
             return
-        body = message.body
         clean = self.pattern.sub(self.domain, body)
-        if clean == body:
+        if clean == message.body:
             return
         edits.append((message.body_start, message.body_end, clean))
         length = message.field(CONTENT_LENGTH)

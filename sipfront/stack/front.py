@@ -286,7 +286,7 @@ class Engine:
             )
         if inside:
             plan = self._router.from_node(message, flow, uri, now)
-            may_start(shared, flow.node, message, plan)
+            may_start(shared, flow.node, message, plan, now)
             return plan
         plan = self._router.from_outside(message, flow, uri, now)
         if method == b"REGISTER":

@@ -195,7 +195,7 @@ class Mirror:
         client.task = job
         link = pair.links[node]
         link.sent(now)
-        self._proxy.layer.open_client(client, now, link.interval)
+        self._proxy.layer.open_client(client, now)
         shared.count("REGISTERs of our own")
         return True
 

@@ -13,7 +13,11 @@ if TYPE_CHECKING:
     from sipfront.stack.plan import Plan
 
 
-def may_start(shared: Shared, node: int, message: Message, plan: Plan) -> None:
+#: A phone that was heard by its REGISTER so lately need not be asked whether it is there, seconds.
+FRESH = 30.0
+
+
+def may_start(shared: Shared, node: int, message: Message, plan: Plan, now: float) -> None:
     """Whether a node may send this request outside; raises Refusal when not."""
     standing = shared.pair.route.standings[node]
     left = shared.pair.links[node].left
@@ -29,8 +33,12 @@ def may_start(shared: Shared, node: int, message: Message, plan: Plan) -> None:
     if standing == Standing.FENCED:
         status = 481 if message.to_tag else 503
         raise Refusal(status, "node is fenced", b"" if message.to_tag else TO_NODE_REFUSED)
-    if message.method == b"OPTIONS" and plan.targets and plan.targets[0].binding is not None:
-        return  # qualify: what it learns it will need after the failover
+    if message.method == b"OPTIONS" and plan.targets:
+        if (phone := plan.targets[0].binding) is not None:
+            # qualify: what it learns it will need after the failover, but two need not ask a phone
+            if now - phone.seen < FRESH:
+                raise Refusal(200, "phone known to be there")
+            return
     link = shared.pair.links[node]
     if standing == Standing.DRAINING:
         if shared.legs.owned[node] > 0 or link.pending or link.ringing:

@@ -117,7 +117,8 @@ class Proxy:
             plan.record.given(node)
         link.pending[branch] = client
         link.sent(now)
-        self.layer.open_client(client, now, link.interval)
+        # The node has its pace for REGISTERs, and what is late there is seldom lost: T1, not sooner.
+        self.layer.open_client(client, now, 0.0 if plan.registration else link.interval)
         return client
 
     def out(self, server: ServerTx, plan: Plan, target: Target, now: float) -> None:

@@ -28,7 +28,7 @@ from sipfront.stack.forward import routed
 from sipfront.stack.guard import nonce_of
 from sipfront.stack.hiding import ACCOUNT, BINDING, NAMED, PARAM, NodeTarget, OutsideTarget
 from sipfront.stack.plan import TO_NODE_REFUSED, Plan, Target, dialog_named, restored, source
-from sipfront.stack.reaching import gone, to_bindings
+from sipfront.stack.reaching import gone, once, to_bindings
 from sipfront.stack.route import NodeState, Standing
 from sipfront.stack.shared import Refusal, Shared
 from sipfront.stack.tagmap import Kept, leg_of
@@ -232,6 +232,8 @@ class Router:
             token = token.lower()
             binding = shared.bindings.get(token)
             if binding is not None:
+                if message.method == b"INVITE":
+                    once(shared, flow.node, plan, message, binding, now)
                 to_bindings(shared, plan, [binding], now, gone(message))
                 return plan
             if token[:1] == BINDING:

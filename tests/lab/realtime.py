@@ -33,6 +33,26 @@ CONTACT = (
 )  # fmt: skip
 
 
+def contacts_table() -> str:
+    """What makes the table of contacts."""
+    columns = ", ".join(f"{column} text" for column in CONTACT)
+    return f"create table ps_contacts (id text primary key, {columns});"
+
+
+def share_contacts(node: Asterisk, database: Postgres) -> None:
+    """Have a PBX keep its contacts, and nothing else, in a database that others use as well.
+
+    What an administrator does for ``registrations.continuity: shared`` (docs/asterisk.md).
+    """
+    etc = node.folder / "etc"
+    text = (FILES / "res_pgsql.conf").read_text().replace("@DATABASE@", database.ip)
+    (etc / "res_pgsql.conf").write_text(text)
+    (etc / "extconfig.conf").write_text("[settings]\nps_contacts => pgsql,postgres,ps_contacts\n")
+    (etc / "sorcery.conf").write_text("[res_pjsip]\ncontact = realtime,ps_contacts\n")
+    with (etc / "modules.conf").open("a") as out:
+        out.write("load = res_config_pgsql.so\nload = res_sorcery_realtime.so\n")
+
+
 def _table(name: str, row: dict[str, str]) -> str:
     columns = ", ".join(f"{column} text" for column in row if column != "id")
     made = f"create table {name} (id text primary key, {columns});\n"
@@ -68,10 +88,9 @@ class Realtime(Asterisk):
             "id": USER, "max_contacts": "3", "remove_existing": "yes",
             "minimum_expiration": "20", "default_expiration": "60", "maximum_expiration": "7200",
         }  # fmt: skip
-        columns = ", ".join(f"{column} text" for column in CONTACT)
         await self.database.sql(
             _table("ps_endpoints", endpoint) + _table("ps_auths", auth) + _table("ps_aors", aor)
-            + f"create table ps_contacts (id text primary key, {columns});"
+            + contacts_table()
         )  # fmt: skip
 
     def write(self) -> None:

@@ -7,9 +7,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from bench import spaces
 from probes.result import Result
 from probes.sql import Server, sql
+from sipfront.config.registrations import Source
+from sipfront.runtime.credentials import CredentialsError, read
+from sipfront.stack.accounts import Account
 from tests.lab import mariadb
 from tests.lab.mariadb import MariaDb
 from tests.lab.postgres import USER, Postgres
@@ -89,3 +94,52 @@ async def maria() -> None:
     finally:
         primary.close()
         replica.close()
+
+
+#: Phones as a PBX has them in its database: a password, and the hash of one in two algorithms.
+PHONES = """
+create table phones (name text, secret text, md5 text, sha text);
+insert into phones values ('1001', 'one', null, null), ('1002', null, repeat('a', 32), null),
+  ('1003', null, null, repeat('B', 64));
+"""
+ASKED = """
+select name as user, secret as password, coalesce(md5, sha) as ha1, 'example.com' as realm,
+  case when sha is null then 'MD5' else 'SHA-256' end as algorithm, name || '@example.com' as aor
+from phones order by name
+"""
+
+
+def test_credentials_of_phones_in_postgresql(lab: Path) -> None:
+    spaces.run(credentials())
+
+
+async def credentials() -> None:
+    """Passwords and hashes are read; what is wrong is told, and never the secret."""
+    server = Postgres("127.0.0.26")
+    uri = f"postgresql://{USER}:hunter2@{server.ip}/{USER}"
+    realm = b"example.com"
+    try:
+        await asyncio.to_thread(server.prepare)
+        await server.start()
+        await server.sql(PHONES)
+        found = await read(Source(database=uri, query=ASKED))
+        assert found == {
+            b"1001@example.com": Account(b"1001", b"one"),
+            b"1002@example.com": Account(b"1002", b"", ((realm, b"md5", b"a" * 32),)),
+            b"1003@example.com": Account(b"1003", b"", ((realm, b"sha-256", b"b" * 64),)),
+        }
+        wrong = {
+            "select name as user from phones": "needs user and one of password and ha1",
+            "select secret from nowhere": "does not exist",
+            "drop table phones": "read-only transaction",
+        }
+        for query, told in wrong.items():
+            with pytest.raises(CredentialsError, match=told) as caught:
+                await read(Source(database=uri, query=query))
+            assert "hunter2" not in str(caught.value)
+        assert len(await read(Source(database=uri, query=ASKED))) == 3, "still there"
+    finally:
+        server.close()
+    with pytest.raises(CredentialsError) as caught:
+        await read(Source(database=uri, query=ASKED))
+    assert "hunter2" not in str(caught.value)

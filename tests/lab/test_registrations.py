@@ -1,9 +1,10 @@
 """Registrations outlive the node that took them: a failover under each way of continuity.
 
-Real Asterisks without a shared database, two stacks of phones over UDP, TCP and TLS.  The active one
-is killed; then everybody is called through the other one, lamps and message waiting are right
-again, and no phone has sent a REGISTER for it (with ``nudge``: those over connections have, because
-that is the way).  Times are printed, counted from the decision.
+Real Asterisks, two stacks of phones over UDP, TCP and TLS, and one over WebSocket.  With ``shared``
+both keep their contacts in one PostgreSQL, else they share nothing.  The active one is killed; then
+everybody is called through the other one, lamps and message waiting are right again, and no phone
+has sent a REGISTER for it (with ``nudge``: those over connections have, because that is the way).
+Times are printed, counted from the decision.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import asyncio
 import os
 import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,14 @@ from tests.lab.conftest import Phones, front_section
 from tests.lab.front import ADDRESS, Front, configuration
 from tests.lab.phones.pjsua import PjsuaPhone
 from tests.lab.phones.raw import Message, RawPhone
+from tests.lab.phones.streams import WebPhone
+from tests.lab.postgres import Postgres
+from tests.lab.realtime import contacts_table, share_contacts
 
 NODES = {"pbx-a": "127.0.0.13", "pbx-b": "127.0.0.14"}
+#: Where the contacts of both are, with ``shared``.
+DATABASE = "127.0.0.25"
+WEB = (ADDRESS, 8080)
 #: From the decision until the last phone rings; a busy machine starts calls slowly.
 TARGET = 3.0
 LIMIT = 15.0
@@ -73,9 +80,12 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(lab: Path, folder: Path, way: str, **more: Any) -> AsyncIterator[Scene]:
-    """Everything, started."""
+async def scene(
+    lab: Path, folder: Path, way: str, aor: str = "", **more: Any
+) -> AsyncIterator[Scene]:
+    """Everything, started.  ``aor``: further lines for every address-of-record."""
     static = way == "static"
+    database = Postgres(DATABASE) if way == "shared" else None
     a, b = (
         Asterisk(name, ip, folder / name, lab=lab, static=static, number=2 + number)
         for number, (name, ip) in enumerate(NODES.items())
@@ -85,7 +95,10 @@ async def scene(lab: Path, folder: Path, way: str, **more: Any) -> AsyncIterator
         # Its state is sent without being asked for only where the endpoint names the mailbox.
         conf = node.folder / "etc/pjsip.conf"
         text = conf.read_text().replace("[1005](phone)\n", "[1005](phone)\n" + MAILBOX)
+        text = text.replace("[phone-aor](!)\ntype = aor\n", f"[phone-aor](!)\ntype = aor\n{aor}")
         conf.write_text(text)
+        if database is not None:
+            share_contacts(node, database)
     secrets = a.folder / "etc/pjsip.conf"
     secrets.chmod(0o600)
     registrations: dict[str, Any] = {
@@ -95,15 +108,22 @@ async def scene(lab: Path, folder: Path, way: str, **more: Any) -> AsyncIterator
         **more,
     }
     place = folder / "front"
+    section = front_section(place)
+    section["listen"].append(f"ws://{WEB[0]}:{WEB[1]}")
     config = configuration(
         place,
-        front=front_section(place),
+        front=section,
         nodes=[{"name": name, "uri": f"sip:{ip}:5060"} for name, ip in NODES.items()],
         registrations=registrations,
         log={"level": "debug"},
     )
     front = Front(place, config)
     async with AsyncExitStack() as stack:
+        if database is not None:
+            stack.enter_context(closing(database))
+            await asyncio.to_thread(database.prepare)
+            await database.start()
+            await database.sql(contacts_table())
         for node in (a, b):
             stack.push_async_callback(node.stop)
             node.launch()
@@ -129,11 +149,23 @@ async def rings(carrier: PjsuaPhone, phone: PjsuaPhone, since: float) -> float:
     return took
 
 
+async def rings_too(carrier: PjsuaPhone, phone: RawPhone, since: float) -> float:
+    """The same for a phone of text."""
+    mark = len(phone.inbox)
+    call = await carrier.call(f"sip:{phone.user}@{ADDRESS}:5060")
+    await phone.wait(lambda m: m.method == "INVITE", LIMIT, since=mark)
+    took = time.time() - since
+    await call.ended()
+    return took
+
+
 def says_yes(phone: RawPhone) -> None:
-    """Let a phone answer every NOTIFY and OPTIONS, and subscribe again when it is told to."""
+    """Let a phone answer every NOTIFY and OPTIONS, and be busy."""
 
     def react(request: Message) -> list[str]:
-        return [phone.answer(request, 200, "OK")] if request.method != "ACK" else []
+        if request.method in ("ACK", "INVITE"):
+            return [phone.answer(request, 486, "Busy Here")] if request.method == "INVITE" else []
+        return [phone.answer(request, 200, "OK")]
 
     phone.react = react
 
@@ -158,7 +190,7 @@ def judged(took: float, what: str) -> None:
     assert took < (LIMIT if busy else TARGET)
 
 
-@pytest.mark.parametrize("way", ["mirror", "static"])
+@pytest.mark.parametrize("way", ["mirror", "static", "shared"])
 async def test_a_failover_that_no_phone_notices(lab: Path, tmp_path: Path, way: str) -> None:
     async with scene(lab, tmp_path, way) as at:
         transports = {"1001": "udp", "1002": "tcp", "1003": "tls"}
@@ -166,16 +198,21 @@ async def test_a_failover_that_no_phone_notices(lab: Path, tmp_path: Path, way: 
         other = await at.phones.baresip("1004", "udp")
         await other.register()
         carrier = await at.phones.carrier()
-        async with RawPhone("1005", "127.0.1.88") as desk:
-            says_yes(desk)
-            await desk.register(password("1005"))
+        web = WebPhone("1006", "127.0.1.89", server=WEB)
+        async with RawPhone("1005", "127.0.1.88") as desk, web:
+            for phone in (desk, web):
+                says_yes(phone)
+                await phone.register(password(phone.user))
             await lamp(desk, "1001")
-            if way == "mirror":
-                await at.known(at.b, *transports, "1004", "1005")
+            if way != "static":
+                await at.known(at.b, *transports, "1004", "1005", "1006")
             before, seen = await at.registers(), len(desk.inbox)
             decided = await at.kill(at.a)
-            took = await asyncio.gather(*(rings(carrier, phone, decided) for phone in people))
-            judged(max(took), f"{way}: the last of {len(people)} phones rings")
+            took = await asyncio.gather(
+                *(rings(carrier, phone, decided) for phone in people),
+                rings_too(carrier, web, decided),
+            )
+            judged(max(took), f"{way}: the last of {len(took)} phones rings")
             mark = other.mark()
             call = await carrier.call(f"sip:1004@{ADDRESS}:5060")
             await other.wait("incoming", LIMIT, since=mark)
@@ -196,7 +233,7 @@ async def test_a_failover_that_no_phone_notices(lab: Path, tmp_path: Path, way: 
         assert await at.registers() == before, "no phone sent a REGISTER out of its turn"
         told = await at.told()
         print(told)
-        assert told.startswith("5 of 5 phones reachable on pbx-b after 0.0 s")
+        assert told.startswith("6 of 6 phones reachable on pbx-b after 0.0 s")
 
 
 async def test_nudge_brings_phones_back(lab: Path, tmp_path: Path) -> None:

@@ -49,6 +49,16 @@ def test_a_user_part_in_two_domains_is_nobodys() -> None:
     assert len(table.of_user(b"1001", 0.0)) == 1
 
 
+def test_asked_for_by_people() -> None:
+    """By address or by user part, in whatever domains, expired or not."""
+    table = Bindings(10, 10)
+    for name, aor in (("b1", "1001@example.com"), ("b2", "1001@example.net"), ("b3", "1002@a")):
+        table.put(binding(name, aor))
+    assert [b.name for b in table.called(b"1001@example.net")] == [b"b2"]
+    assert [b.name for b in table.called(b"1001")] == [b"b1", b"b2"]
+    assert table.called(b"100") == table.called(b"") == []
+
+
 def test_room() -> None:
     table = Bindings(1, 10)
     table.put(binding("b1"))
@@ -92,5 +102,6 @@ def test_the_ways_agree_after_every_step(steps: list[tuple[bool, int, str]]) -> 
         assert len(by_aor) == len(everybody) == len(table)
         assert set(by_aor) == everybody
         assert all(len(table.of(one.encode(), 0.0)) <= 3 for one in AORS)
+        assert {b for who in (b"1", b"2", b"3") for b in table.called(who)} == everybody
         ones = {b.aor for b in everybody if b.aor.startswith(b"1@")}
         assert bool(table.of_user(b"1", 0.0)) == (len(ones) == 1)

@@ -51,6 +51,7 @@ PHONE, TRUNK = f"sip:1002@{INSIDE}:5062", f"sip:0123@{CARRIER}"
 def test_new_requests(standing: Standing, to: str, method: str) -> None:
     """Refused with 503 and Retry-After, never 403 or 404."""
     world, phone = world_with(standing)
+    world.now += 40  # a phone that was heard just now need not be asked
     sent = start(world, method, to)
     qualify = standing in (STANDBY, DRAINING) and method == "OPTIONS" and to == PHONE
     if standing == ACTIVE or qualify:
@@ -222,3 +223,33 @@ def test_a_node_that_slept_does_not_ring_for_a_call_that_went_on() -> None:
     late = calls_out(world, 0, extra=f"X-Sipfront-Call: {call.decode()}")
     assert late.message.status == 480
     assert calls_out(world, 0, "0124").flow is world.carrier
+
+
+@pytest.mark.parametrize("standing", [ACTIVE, STANDBY, DRAINING])
+def test_a_phone_heard_lately_is_not_asked_for_the_standby(standing: Standing) -> None:
+    """The active node always asks the phone itself: it measures how far away that is."""
+    world, phone = world_with(standing)
+    sent = start(world, "OPTIONS", PHONE)
+    if standing == ACTIVE:
+        assert sent.flow is phone
+        return
+    assert (sent.flow, sent.message.status) == (world.nodes[0], 200)
+    world.now += 31
+    assert start(world, "OPTIONS", PHONE, branch="n2", call_id="n2").flow is phone
+
+
+@pytest.mark.parametrize("standing", [ACTIVE, STANDBY])
+def test_a_phone_whose_connection_is_gone_answers_no_qualify(standing: Standing) -> None:
+    """Any answer would say that it is there: to Asterisk a 480 too."""
+    world = World()
+    flow = world.flows.stream(world.tcp, "198.51.100.9", 40001, handle=object())
+    register(world, flow, "sip:1002@198.51.100.9:40001;transport=tcp", user="1002")
+    world.route(1, standings=(standing, Standing.STANDBY if standing == ACTIVE else ACTIVE))
+    world.out()
+    world.flows.dropped(flow)
+    world.engine.lost(flow, world.now, "closed")
+    world.out()
+    text = request(
+        "OPTIONS", PHONE, via=f"{NODE_A}:5060", sender=f"<sip:600@{NODE_A}>;tag=n", contact=""
+    )
+    assert world.hear(world.nodes[0], text) == []

@@ -111,3 +111,55 @@ def test_a_430_of_a_node_is_480_for_a_phone() -> None:
     (sent,) = world.hear(phone, request("INVITE", "sip:1002@example.com"))
     *_, back = world.hear(sent.flow, answer(sent, 430, tag="n"))
     assert (back.flow, back.message.status) == (phone, 480)
+
+
+def by_token(world: World, flow: Flow, call: str, extra: str = "", sender: str = "1002") -> Sent:
+    """The node calls the Contact that stands for one flow."""
+    binding = next(b for b in world.engine.shared.bindings if b.flow is flow)
+    text = request(
+        "INVITE",
+        f"sip:1001@{INSIDE}:5062;sf={binding.name.decode()}",
+        via=f"{NODE_A}:5060",
+        branch=call,
+        sender=f"<sip:{sender}@example.com>;tag={call}",
+        call_id=call,
+        extra=extra,
+    )
+    (sent,) = [one for one in world.hear(world.nodes[0], text) if one.message.status != 100]
+    return sent
+
+
+@pytest.mark.parametrize("header", ["", "X-Sipfront-Call: one"])
+def test_a_node_that_rings_both_flows_of_a_phone_rings_it_once(header: str) -> None:
+    world = World()
+    one, other = two(world)
+    assert by_token(world, one, "a", header).flow is one
+    twin = by_token(world, other, "b", header)
+    assert (twin.flow, twin.message.status) == (world.nodes[0], 480)
+    assert world.engine.counters["refused: the phone rings by another flow"] == 1
+
+
+def test_another_call_rings_it_too() -> None:
+    """Call waiting: who is another caller, or calls later, or says that it is another call."""
+    world = World()
+    one, other = two(world)
+    assert by_token(world, one, "a", "X-Sipfront-Call: one").flow is one
+    assert by_token(world, other, "b", "X-Sipfront-Call: two").flow is other
+    assert by_token(world, other, "c", sender="1003").flow is other
+    world.now += 2
+    assert by_token(world, other, "d").flow is other
+
+
+def test_the_same_flow_twice_is_the_node_s_own_wish() -> None:
+    world = World()
+    one, _ = two(world)
+    assert by_token(world, one, "a").flow is one
+    assert by_token(world, one, "b").flow is one
+
+
+def test_a_call_that_ended_is_in_nobodys_way() -> None:
+    world = World()
+    one, other = two(world)
+    sent = by_token(world, one, "a")
+    world.hear(one, answer(sent, 486, tag="p"))
+    assert by_token(world, other, "b").flow is other
