@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 OURS, PURE = "sipfront, compiled", "sipfront, interpreted"
 PLAIN, TOPOH, BLIND = "Kamailio 6.1, plain", "Kamailio 6.1, topoh", "blind relay, C"
+PROMISED = 3000.0
 CALL, REFRESH, OPTIONS = "call", "refresh REGISTER", "OPTIONS"
 KEPT, SHORT, MISSING = "kept", "FALLS SHORT", "not measured"
 
@@ -212,15 +213,21 @@ def goals(sdp: int) -> list[Goal]:
             1.0,
         ),
         Goal(
-            "3,000 calls/s: calls that failed",
+            f"{PROMISED:,.0f} calls/s: reached",
+            "calls/s",
+            plain("rates", f"{PROMISED:.0f} calls/s", OURS, base=BLIND),
+            least=0.97 * PROMISED,
+        ),
+        Goal(
+            f"{PROMISED:,.0f} calls/s: calls that failed",
             "",
-            noted("rates", "3000 calls/s", OURS, "failed", "sent_again", "core"),
+            noted("rates", f"{PROMISED:.0f} calls/s", OURS, "failed", "sent_again", "core"),
             0,
         ),
         Goal(
-            "3,000 calls/s: datagrams dropped",
+            f"{PROMISED:,.0f} calls/s: datagrams dropped",
             "",
-            noted("rates", "3000 calls/s", OURS, "dropped_anywhere", "dropped_at_it"),
+            noted("rates", f"{PROMISED:.0f} calls/s", OURS, "dropped_anywhere", "dropped_at_it"),
             0,
         ),
         Goal("highest rate without loss", "calls/s", plain("rates", "highest", OURS), least=3000),
@@ -281,7 +288,9 @@ def cells(goal: Goal, value: Value | None) -> list[str]:
 
 def lines(found: Found, sdp: int) -> list[str]:
     """The table, with what is missing and why."""
-    return columns(rows(found, sdp)) + [
+    made = rows(found, sdp)
+    table = zip(columns([row[:-1] for row in made]), made, strict=True)
+    return [f"{text}  {row[-1]}".rstrip() for text, row in table] + [
         f"note: {name}: {why}" for name, why in found.missing.items()
     ]
 

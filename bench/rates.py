@@ -47,19 +47,27 @@ async def run(plan: Plan, progress: Callable[[str], None], wish: Wish) -> Figure
         bench.figures.about["run"] = f"{plan.seconds:.0f} s at each rate, {plan.rounds} rounds"
         try:
             async with started_nodes(bench, "sipp"):
-                for subject in bench.subjects if wish.sustain else []:
-                    progress(f"{wish.sustain:.0f} calls/s for {wish.lasting:.0f} s: {subject.name}")
-                    await sustain(bench, subject, wish.sustain, wish.lasting)
                 for number in range(plan.rounds if wish.highest else 0):
                     for subject in bench.subjects:
+                        await subject.ready()
                         progress(f"highest rate, round {number + 1}: {subject.name}")
                         await climb(bench, subject, wish.first)
+                for subject in bench.subjects if wish.sustain else []:
+                    progress(f"{wish.sustain:.0f} calls/s for {wish.lasting:.0f} s: {subject.name}")
+                    await rested(subject)
+                    await sustain(bench, subject, wish.sustain, wish.lasting)
                 for subject in bench.subjects if wish.memory else []:
                     progress(f"memory of a call: {subject.name}")
                     await weigh(bench, subject)
         finally:
             await bench.close()
         return bench.figures
+
+
+async def rested(subject: Subject) -> None:
+    """Wait until what a rate above its means left behind is over."""
+    await asyncio.sleep(TAIL)
+    await subject.ready()
 
 
 async def sustain(bench: Bench, subject: Subject, rate: float, seconds: float) -> None:

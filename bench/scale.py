@@ -35,15 +35,19 @@ SHORT = ((0, 0), (1_000, 0), (10_000, 0), (0, 1_000))
 
 
 def run(
-    progress: Callable[[str], None], rounds: int = 3, sizes: Sequence[tuple[int, int]] = SIZES
+    progress: Callable[[str], None],
+    rounds: int = 3,
+    sizes: Sequence[tuple[int, int]] = SIZES,
+    chosen: Sequence[Build] = (),
 ) -> Figures:
-    """All sizes in all builds."""
+    """All sizes in all builds, or in the chosen ones."""
     figures = Figures("scale", usage.machine())
-    for build in builds():
+    chosen = chosen or builds()
+    for build in chosen:
         figures.about[f"sipfront, {build.name}"] = build.version()
     for number in range(rounds):
         for size in sizes:
-            for build in builds():
+            for build in chosen:
                 name = label(*size, build)
                 progress(f"round {number + 1} of {rounds}: {name}")
                 note(figures, name, measured(build, *size))

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench import calls, faults, goals, laden, messages, rates, scale, side, spaces, usage
+from bench.builds import builds
 from bench.calls import Plan
-from bench.goals import BLIND, OURS, PLAIN, TOPOH, Found
+from bench.goals import BLIND, OURS, PLAIN, PROMISED, TOPOH, Found
 from bench.messages import MessagesError
 from bench.spaces import NamespaceError
 from bench.subjects import SubjectError
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
 HELD_SDP = 2 * len(SDP)
 #: What figures are divided by in the tables of parts.
 AGAINST = (PLAIN, TOPOH, BLIND)
-#: The rate that is promised.
-PROMISED = 3000.0
 ERRORS = (SubjectError, MessagesError, WireError, NamespaceError, RuntimeError, OSError)
 
 
@@ -61,7 +60,7 @@ def parts(*, full: bool) -> dict[str, Part]:
     call = Plan(("call",), () if full else few, rounds=5)
     phones = Plan(("refresh", "options"), ("sipfront", PLAIN), seconds=3.0, spread=True)
     first = dataclasses.replace(phones, loads=("register",), spread=False)
-    rate = Plan((), (OURS,), seconds=4.0, rounds=3 if full else 1)
+    rate = Plan((), (OURS, PLAIN, BLIND), seconds=4.0, rounds=3 if full else 1)
     wish = rates.Wish(
         highest=True, sustain=PROMISED, lasting=60.0 if full else 20.0, first=300.0, memory=full
     )
@@ -77,7 +76,7 @@ def parts(*, full: bool) -> dict[str, Part]:
     made |= {
         "laden": lambda p: alone(laden.run(town, p), "laden"),
         "rates": lambda p: alone(rates.run(rate, p, wish), "rates"),
-        "scale": lambda p: scale.run(p, 3 if full else 1, sizes),
+        "scale": lambda p: scale.run(p, 3 if full else 1, sizes, () if full else builds()[-1:]),
     }
     return made
 
