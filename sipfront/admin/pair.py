@@ -33,12 +33,13 @@ NODE = record(
         ),
         "phones": integer("Phones that can be called through it now"),
         "verdicts": mapping(text(), "Each question about it: good, bad or unknown"),
+        "grounds": mapping(text(), "What each of these rests on"),
         "heard": maybe(number("Seconds since anything came from it")),
         "answered": maybe(number("Seconds since it answered a probe")),
         "rtt_ms": maybe(number("Time to an answer to OPTIONS, smoothed")),
         "unanswered": integer("Sends without an answer since it was last heard"),
         "status": maybe(integer("What it answered last to OPTIONS")),
-        "evidence": mapping(integer(), "What the verdict rests on: pieces of evidence by kind"),
+        "evidence": mapping(integer(), "Pieces of evidence of the last 10 s by kind"),
         "counters": mapping(integer(), "What was counted of it"),
     },
     optional=(
@@ -46,6 +47,7 @@ NODE = record(
         "standing",
         "phones",
         "verdicts",
+        "grounds",
         "answered",
         "rtt_ms",
         "unanswered",
@@ -53,6 +55,20 @@ NODE = record(
         "evidence",
         "counters",
     ),
+)
+
+PROBE = record(
+    {
+        "probe": text("Its name"),
+        "kind": text("What it asks with"),
+        "question": text("What it is about: reachable, register, call or ready"),
+        "node": text("Whom it asked"),
+        "outcome": text("good, bad, unknown or hung"),
+        "text": text("What it says"),
+        "seconds": number("How long it took"),
+        "age": number("Seconds since then"),
+        "details": record({}, "Figures of this kind of probe"),
+    }
 )
 
 STATUS = record(
@@ -66,6 +82,10 @@ STATUS = record(
         "version": text(),
         "uptime": number("Seconds since the start"),
         "nodes": array(NODE),
+        "healthy": boolean("Is all well with the front itself"),
+        "trouble": text("What is not; empty when all is"),
+        "store": text("Where state is saved, or why it is not"),
+        "probes": array(PROBE, "The last outcome of every probe at every node"),
         "trunks": array(TRUNK, "Those at which somebody registers"),
         "calls": integer("Calls that are up"),
         "bindings": integer("Phones that are registered"),
@@ -73,7 +93,17 @@ STATUS = record(
         "gauges": mapping(integer(), "How much there is of everything now"),
         "counters": mapping(integer(), "What was counted since the start"),
     },
-    optional=("instance", "trunks", "answers", "gauges", "counters"),
+    optional=(
+        "instance",
+        "healthy",
+        "trouble",
+        "store",
+        "probes",
+        "trunks",
+        "answers",
+        "gauges",
+        "counters",
+    ),
 )
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from sipfront.cli.client import Client
 from sipfront.cli.errors import Failed, Usage
-from sipfront.cli.remote import FINE, plain
+from sipfront.cli.remote import FINE
+from sipfront.cli.text import plain
 from sipfront.cli.views import moment
 
 if TYPE_CHECKING:

@@ -168,7 +168,9 @@ def _remote_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         remote.status,
         "who is active, and why",
         "Show the pair as the running front sees it. The first line says whether the pair is\n"
-        "redundant (would a dead node be survived now), and because of what.",
+        "redundant (would a dead node be survived now), and because of what. Then each verdict about\n"
+        "each node with what it rests on, and the last outcome of each probe. A line that begins\n"
+        'with "degraded" is about the front itself: its store, its log, its probes and hooks.',
     )
     switchover = _verb(
         verbs,

@@ -6,7 +6,9 @@ import json
 import urllib.parse
 from typing import TYPE_CHECKING, Any
 
+from sipfront.cli import pair
 from sipfront.cli.client import Client
+from sipfront.cli.text import age, held, plain, table
 from sipfront.cli.waiting import left, wait
 
 if TYPE_CHECKING:
@@ -53,16 +55,6 @@ def _lever(args: argparse.Namespace, path: str, body: dict[str, Any]) -> int:
     return FINE
 
 
-def plain(value: Any) -> str:
-    """A value on a terminal: no control octet of anybody moves its cursor."""
-    if value is None or value == "":
-        return "-"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    text = "".join(char if char.isprintable() else "?" for char in str(value))
-    return text if len(text) <= 500 else text[:500] + "..."
-
-
 def as_text(answer: dict[str, Any]) -> str:
     """The status for people: first whether a dead node would be survived now."""
     redundant = "yes" if answer.get("redundant") else "no"
@@ -71,11 +63,13 @@ def as_text(answer: dict[str, Any]) -> str:
     active = plain(answer.get("active") or "none")
     lines.append(f"active: {active}, epoch {plain(answer.get('epoch'))}")
     lines.append(f"decision: {plain(answer.get('decision'))}")
+    lines += pair.trouble(answer)
     nodes = [node for node in answer.get("nodes", []) if isinstance(node, dict)]
     if nodes:
         lines += ["", *table([_COLUMNS, *(_row(node) for node in nodes)])]
         lines += [_why(node) for node in nodes if node.get("why")]
         lines += [plain(left(node)) for node in nodes if node.get("draining")]
+    lines += pair.verdicts(answer) + pair.probes(answer)
     lines += [
         _registration(trunk, one)
         for trunk in held(answer, "trunks")
@@ -83,7 +77,7 @@ def as_text(answer: dict[str, Any]) -> str:
     ]
     counts = [f"{key} {plain(answer[key])}" for key in ("calls", "bindings") if key in answer]
     if "uptime" in answer:
-        counts.append(f"up {_age(answer['uptime'])}")
+        counts.append(f"up {age(answer['uptime'])}")
     if "version" in answer:
         counts.append(f"version {plain(answer['version'])}")
     if counts:
@@ -91,17 +85,10 @@ def as_text(answer: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def held(answer: dict[str, Any], key: str) -> list[dict[str, Any]]:
-    """The mappings in a list of an answer; an older front may not have it."""
-    return [item for item in answer.get(key, []) if isinstance(item, dict)]
-
-
 def _registration(trunk: dict[str, Any], one: dict[str, Any]) -> str:
     """An account at a trunk: is the front registered there, and what is wrong."""
     how = (
-        f"registered, {_age(one.get('expires'))} left"
-        if one.get("registered")
-        else "NOT registered"
+        f"registered, {age(one.get('expires'))} left" if one.get("registered") else "NOT registered"
     )
     if one.get("why"):
         how += f" ({plain(one['why'])})"
@@ -116,25 +103,5 @@ def _why(node: dict[str, Any]) -> str:
 
 def _row(node: dict[str, Any]) -> tuple[str, ...]:
     heard = node.get("heard")
-    shown = dict(node, heard="never" if heard is None else f"{_age(heard)} ago")
+    shown = dict(node, heard="never" if heard is None else f"{age(heard)} ago")
     return tuple(plain(shown.get(column)) for column in _COLUMNS)
-
-
-def table(rows: list[tuple[str, ...]]) -> list[str]:
-    """Rows of equal length, in columns; the first row is the head."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
-
-
-def _age(seconds: Any) -> str:
-    if not isinstance(seconds, int | float) or isinstance(seconds, bool):
-        return plain(seconds)
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    for size, unit in ((86400, "d"), (3600, "h")):
-        if seconds >= size:
-            return f"{seconds / size:.1f} {unit}"
-    return f"{seconds / 60:.1f} min"

@@ -9,7 +9,8 @@ import urllib.parse
 from typing import TYPE_CHECKING, Any
 
 from sipfront.cli.client import Client
-from sipfront.cli.remote import FINE, plain, table
+from sipfront.cli.remote import FINE
+from sipfront.cli.text import plain, table
 
 if TYPE_CHECKING:
     import argparse

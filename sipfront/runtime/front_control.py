@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 from sipfront import __version__
 from sipfront.runtime import clock
 from sipfront.runtime.decisions import Decisions
-from sipfront.runtime.measures import verdicts
+from sipfront.runtime.measures import grounds, verdicts
 from sipfront.runtime.records import as_call
 from sipfront.runtime.tracing import Busy, Tracer
 from sipfront.runtime.tracing import Wanted as WantedTrace
+from sipfront.runtime.trouble import trouble
 from sipfront.stack.route import NodeState, Standing
 from sipfront.store.calls import Wanted
 
@@ -68,7 +69,9 @@ class FrontControl:
         names = self._server.monitor.settings.nodes
         if route.states[route.active] is NodeState.DOWN:
             return False, f"the active node {names[route.active]} is down and no other is ready"
-        return True, f"{names[route.active]} is active"
+        why = f"{names[route.active]} is active"
+        wrong = trouble(self._server)
+        return True, f"{why}; degraded: {wrong}" if wrong else why
 
     def events(self, limit: int) -> list[dict[str, Any]]:
         """The newest events, oldest first."""
@@ -128,6 +131,7 @@ class FrontControl:
         now = clock.now()
         status = server.monitor.status(now)
         gauges = self._gauges()
+        wrong = trouble(server)
         nodes = []
         phones = server.view.reachable() if server.view is not None else [0] * len(status.nodes)
         for index, (node, configured, reached) in enumerate(
@@ -147,6 +151,7 @@ class FrontControl:
                     "draining": self._draining(index),
                     "why": node.why,
                     "verdicts": verdicts(node),
+                    "grounds": grounds(node),
                     "heard": heard,
                     "answered": None if node.answered_ms is None else node.answered_ms / 1000,
                     "status": node.status,
@@ -166,9 +171,9 @@ class FrontControl:
             "last_move": status.last_move,
             "instance": self.instance,
             "version": __version__,
-            "healthy": server.store.health()[0] and not server.health.trouble,
+            "healthy": not wrong,
             "store": server.store.health()[1],
-            "trouble": server.health.trouble,
+            "trouble": wrong,
             "probes": server.health.outcomes(),
             "uptime": round(now - server.started, 3),
             "nodes": nodes,
@@ -211,6 +216,8 @@ class FrontControl:
         yield ("sipfront_redundant", text, "gauge", {}, float(status.redundant))
         text = "1 if what must outlive the front is being saved"
         yield ("sipfront_store_healthy", text, "gauge", {}, float(server.store.health()[0]))
+        text = "1 if all is well with the front itself: store, call records, log, probes, hooks"
+        yield ("sipfront_healthy", text, "gauge", {}, float(not trouble(server)))
         yield from server.health.metrics()
         for node in status.nodes:
             text = "1 on the active node"

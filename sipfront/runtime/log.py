@@ -117,6 +117,9 @@ class LineWriter(logging.Handler):
         self._stream = stream if stream is not None else sys.stderr
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self.dropped = 0
+        #: why lines cannot be written at present, and how many have been lost by that
+        self.trouble = ""
+        self._lost = 0
         self._thread = threading.Thread(target=self._run, name="sipfront-log", daemon=True)
         self._thread.start()
 
@@ -127,17 +130,29 @@ class LineWriter(logging.Handler):
             return
         if self.dropped:
             lost, self.dropped = self.dropped, 0
-            self._lines.put(f"{_stamp(record.created)} warning log_lines_dropped count={lost}")
+            self._lines.put(self._own("log_lines_dropped", lost))
         self._lines.put(self.format(record))
 
     def _run(self) -> None:
         while (line := self._lines.get()) is not None:
             try:
+                if self._lost:
+                    self._stream.write(self._own("log_lines_lost", self._lost) + "\n")
                 self._stream.write(line + "\n")
-                if self._lines.empty():
+                if self._lost or self._lines.empty():
                     self._stream.flush()
-            except (OSError, ValueError):  # nobody reads any more: that must not end the front
-                continue
+            except (OSError, ValueError) as error:
+                # Nobody reads any more, or the disk is full: that must not end the front.
+                self._lost += 1
+                self.trouble = f"the log cannot be written: {_reason(error)}"
+            else:
+                self._lost = 0
+                self.trouble = ""
+
+    def _own(self, word: str, count: int) -> str:
+        """A line about the log itself."""
+        said = {"msg": word, "levelname": "WARNING", "fields": {"count": count}}
+        return self.format(logging.makeLogRecord(said))
 
     def close(self) -> None:
         """Write what waits, for at most a second."""
@@ -145,6 +160,16 @@ class LineWriter(logging.Handler):
             self._lines.put(None)
             self._thread.join(1.0)
         super().close()
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
+
+
+def trouble() -> str:
+    """Why the log of this process is not being written; empty when it is."""
+    handlers = logging.getLogger("sipfront").handlers
+    return next((h.trouble for h in handlers if isinstance(h, LineWriter) and h.trouble), "")
 
 
 def setup(style: str = "text", level: str = "info", stream: TextIO | None = None) -> LineWriter:

@@ -117,3 +117,35 @@ def verdicts(node: NodeStatus) -> dict[str, str]:
             found[question] = next((w for w in ("bad", "unknown") if w in words), "good")
     found["takeover"] = "good" if node.ready else "bad"
     return found
+
+
+def grounds(node: NodeStatus) -> dict[str, str]:
+    """What each of these verdicts rests on, in a few words."""
+    heard = "never heard" if node.heard_ms is None else f"heard {ago(node.heard_ms / 1000)}"
+    options = heard
+    if node.answered_ms is not None:
+        took = "" if node.rtt_ms is None else f" within {node.rtt_ms:.1f} ms"
+        options += f", OPTIONS answered {node.status}{took} {ago(node.answered_ms / 1000)}"
+    if node.state == "DOWN":
+        options = node.why
+    busy = node.why if node.state == "OVERLOADED" else "takes new requests"
+    found = {}
+    for question in verdicts(node):
+        asked = [a for a in node.answers if a.required and a.question == question]
+        said = [
+            f"{a.probe} {a.answer}" + ("" if a.age_ms is None else f" {ago(a.age_ms / 1000)}")
+            for a in asked
+        ]
+        if question == "reachable":
+            said.insert(0, options)
+        elif question == "not overloaded":
+            said = [busy if node.state in ("UP", "SUSPECT", "OVERLOADED") else node.why]
+        elif question == "takeover":
+            said = ["it is active" if node.role == "active" and node.ready else node.why]
+        found[question] = ", ".join(said)
+    return found
+
+
+def ago(seconds: float) -> str:
+    """A time before now, as sentences say it."""
+    return f"{seconds:.1f} s ago" if seconds < 60 else f"{seconds / 60:.0f} min ago"

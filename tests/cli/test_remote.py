@@ -5,7 +5,8 @@ import json
 import pytest
 
 from sipfront.cli import main
-from sipfront.cli.remote import as_text, plain
+from sipfront.cli.remote import as_text
+from sipfront.cli.text import plain
 from tests.cli.conftest import Front
 
 

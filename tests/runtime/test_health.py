@@ -67,7 +67,12 @@ async def test_a_probe_that_hangs(tmp_path: Path) -> None:
     words = ("sh", "-c", "sleep 60")
     probe = Probe(probe="command", command=words, interval=0.5, timeout=0.2, required=False)
     async with nodes(host), front(asking(tmp_path, host, probe)) as server:
-        await until(lambda: len(server.control.status()["probes"]) == 2)
-        shown = server.control.status()["probes"][0]
-        assert (shown["outcome"], shown["text"]) == ("bad", "did not end within 0.2 s")
+        # On a machine that is busy the helper's own end of it may come too late a few times.
+        said = ("bad", "did not end within 0.2 s")
+        await until(
+            lambda: (
+                said in [(row["outcome"], row["text"]) for row in server.control.status()["probes"]]
+            ),
+            limit=30,
+        )
         assert server.control.ready()[0]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import logging
 import os
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -111,3 +113,39 @@ def test_a_pipe_that_nobody_reads_stops_nobody(monkeypatch: pytest.MonkeyPatch) 
 )
 def test_shown(value: object, text: str) -> None:
     assert shown(value) == text
+
+
+class Full(io.StringIO):
+    """A disk without room, until there is some."""
+
+    full = True
+
+    def write(self, text: str) -> int:
+        if self.full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return super().write(text)
+
+
+def test_a_full_disk_is_said_and_lines_that_are_lost_are_counted() -> None:
+    out = Full()
+    writer = setup("json", "info", out)
+    log = logging.getLogger("sipfront.full")
+
+    def until(good: Callable[[], bool]) -> None:
+        ends = time.monotonic() + 10
+        while not good():
+            assert time.monotonic() < ends, logs.trouble()
+            time.sleep(0.01)
+
+    assert logs.trouble() == ""
+    log.info("one")
+    log.info("two")
+    until(lambda: writer._lost == 2)
+    assert logs.trouble() == "the log cannot be written: No space left on device"
+    out.full = False
+    log.info("three")
+    until(lambda: logs.trouble() == "")
+    logs.shutdown()
+    lost, three = map(json.loads, out.getvalue().splitlines())
+    assert (lost["event"], lost["count"]) == ("log_lines_lost", 2)
+    assert three["event"] == "three"

@@ -8,7 +8,7 @@ from sipfront.control.evidence import HookDone
 from sipfront.control.monitor import Monitor
 from sipfront.control.settings import Probe, Settings
 from sipfront.control.status import Answer
-from sipfront.runtime.measures import BOUNDS, Histogram, Measures, verdicts
+from sipfront.runtime.measures import BOUNDS, Histogram, Measures, grounds, verdicts
 
 S = Settings(nodes=("a", "b"), probes=(Probe("echo", "call"),))
 
@@ -73,3 +73,28 @@ def test_the_worst_answer_of_the_required_probes_counts() -> None:
     node = replace(node, answers=(good, replace(good, answer="bad")))
     assert verdicts(node)["call"] == "bad"
     assert verdicts(replace(node, state="OVERLOADED"))["not overloaded"] == "bad"
+
+
+def test_each_verdict_rests_on_something() -> None:
+    node = Monitor(S, 0.0, active=0).status(1.0).nodes[0]
+    one = Answer("one", "call", "good", True, "", 0.1, 1200.0)
+    node = replace(
+        node, state="UP", ready=True, why="pbx-a is UP", heard_ms=100.0, answered_ms=400.0,
+        status=200, rtt_ms=0.5, answers=(one, replace(one, probe="two", answer="unknown", age_ms=None)),
+    )  # fmt: skip
+    said = grounds(node)
+    assert list(said) == list(verdicts(node))
+    assert said["call"] == "one good 1.2 s ago, two unknown"
+    assert said["reachable"].startswith(
+        "heard 0.1 s ago, OPTIONS answered 200 within 0.5 ms 0.4 s ago"
+    )
+    assert said["not overloaded"] == "takes new requests"
+    assert said["takeover"] == "it is active"
+    down = replace(node, state="DOWN", ready=False, role="standby", why="pbx-a is DOWN (refused)")
+    assert grounds(down)["reachable"].startswith("pbx-a is DOWN (refused)")
+    assert grounds(down)["takeover"] == grounds(down)["not overloaded"] == "pbx-a is DOWN (refused)"
+    busy = grounds(replace(node, state="OVERLOADED", why="pbx-a is OVERLOADED (503)"))
+    assert busy["not overloaded"] == "pbx-a is OVERLOADED (503)"
+    old = replace(node, heard_ms=None, answered_ms=None)
+    assert grounds(old)["reachable"].startswith("never heard")
+    assert "2 min ago" in grounds(replace(node, heard_ms=120_000.0))["reachable"]
