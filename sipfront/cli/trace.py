@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 from sipfront.cli.client import Client
 from sipfront.cli.errors import Failed
 from sipfront.cli.pcap import Packet, place, written
-from sipfront.cli.remote import FINE, held, plain
+from sipfront.cli.remote import FINE
+from sipfront.cli.text import held, plain
 from sipfront.cli.views import moment
 from sipfront.screen.ladder import FRONT, Seen, draw, fitting
 
