@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -121,13 +120,13 @@ def _scale(arguments: argparse.Namespace) -> int:
 def _guard(arguments: argparse.Namespace) -> int:
     if arguments.update:
         guard.update(progress)
-    verdicts, remarks = guard.run(progress)
+    verdicts, remarks = guard.run(progress, plant=arguments.planted)
     bad = [verdict for verdict in verdicts if verdict.bad]
     if arguments.planted:
-        found = guard.planted(progress, count=shutil.which("valgrind") is not None)
-        verdicts.append(found)
-        if not found.bad:
-            bad.append(found)
+        if verdicts[-1].bad:
+            bad.remove(verdicts[-1])
+        else:
+            bad.append(verdicts[-1])
             remarks.append("the planted slowdown was NOT noticed: this guard guards nothing")
     progress("")
     if arguments.json:
