@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sipfront.stack.timers import UNTIL
+from sipfront.stack.timers import UNTIL, Sleeper
 from sipfront.stack.transaction import TERMINATED, ClientTx
 
 if TYPE_CHECKING:
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 PAUSE = 0.05
 
 
-class Again:
+class Again(Sleeper):
     """One request that is to be sent again."""
 
-    __slots__ = ("_client", "_plan", "_proxy", "_server", "_shared", "resend_at", "until")
+    __slots__ = ("_client", "_plan", "_proxy", "_server", "_shared")
 
     def __init__(
         self, shared: Shared, proxy: Proxy, client: ClientTx, server: ServerTx, plan: Plan

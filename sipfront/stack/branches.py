@@ -91,7 +91,7 @@ class Builder:
         if message.has(REFER_TO):
             self._refer_to(message, edits)
         if shared.legs.renamed:
-            self._named_dialogs(message, edits, inward=True)
+            self._named_dialogs(message, edits, True)
         if leg is not None and leg.inside_uri:
             field = message.field(TO)
             if field is not None:
@@ -139,7 +139,7 @@ class Builder:
             if kept is not None:
                 plan.masked = kept.called_inside(plan.masked)
         if shared.legs.renamed:
-            self._named_dialogs(message, edits, inward=False)
+            self._named_dialogs(message, edits, False)
         secure = target.uri[:5].lower() == b"sips:"
         hide = Hide(shared, listener, node, None, secure=secure, kept=kept)
         if plan.passing is not None:
@@ -165,7 +165,7 @@ class Builder:
                     shared.legs.refreshed(leg)
         return branch, data
 
-    def _named_dialogs(self, message: Message, edits: list[Edit], *, inward: bool) -> None:
+    def _named_dialogs(self, message: Message, edits: list[Edit], inward: bool) -> None:
         """Dialogs that a request names (RFC 3891, 3911, 4538), as the other side calls them."""
         for hid in (REPLACES, JOIN, TARGET_DIALOG):
             field = message.field(hid)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+#: No answer to a caller but a question (RFC 3261 22).
+CHALLENGES = (401, 407)
+
 
 def rank(status: int) -> int:
     """Smaller is better (RFC 3261 16.7 step 6): 6xx, then the lowest class, then what helps."""

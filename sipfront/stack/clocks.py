@@ -15,7 +15,7 @@ from sipfront.stack.dialog import ENDED
 from sipfront.stack.flows import OUTSIDE
 from sipfront.stack.forward import contact_uri
 from sipfront.stack.session import NOBODY, THE_INSIDE, UPDATE, session_expires
-from sipfront.stack.timers import UNTIL
+from sipfront.stack.timers import UNTIL, Sleeper
 from sipfront.stack.transaction import ClientTx
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ TICK = 1.0
 AGAIN = 3.0
 
 
-class Clocks:
+class Clocks(Sleeper):
     """When each kept dialog has to be refreshed, or is given up."""
 
     def __init__(self, joined: Joined, timers: Timers) -> None:

@@ -43,6 +43,7 @@ class Leg:
     ``lost``: an early dialog whose call went on elsewhere.
     ``session``: what its ends have agreed, for the leg of an INVITE.  ``seen``: when something was
     last answered in it; ``until``: when it ends by its own terms, 0.0 when it has none.
+    ``key``: Call-ID and tags never change, so it is made once (see the module's docstring).
     ``joined``: the other leg of a call that goes on without its node (the front is its end of both).
     """
 
@@ -63,6 +64,7 @@ class Leg:
         "inside_uri",
         "joined",
         "kept",
+        "key",
         "kind",
         "lost",
         "outside_cseq",
@@ -84,6 +86,7 @@ class Leg:
         self.call_id = call_id
         self.outside_tag = outside_tag
         self.inside_tag = inside_tag
+        self.key = key_of(call_id, outside_tag, inside_tag)
         self.owner = owner
         self.epoch = 0
         self.kind = b"INVITE"
@@ -112,11 +115,6 @@ class Leg:
         self.seen = 0.0
         self.until = 0.0
         self.joined: Leg | None = None
-
-    @property
-    def key(self) -> bytes:
-        """See the module's docstring."""
-        return key_of(self.call_id, self.outside_tag, self.inside_tag)
 
 
 class Gone(NamedTuple):

@@ -28,6 +28,10 @@ URI_NAME = (b"udp", b"tcp", b"tls", b"ws", b"ws")
 OUTSIDE = -1  #: the value of ``Flow.node`` for phones and trunks
 STRANGER = -2  #: came in on an inside socket from an address that is no node's
 
+#: UDP flows remembered at most.  A flow that was forgotten is made again at its next datagram;
+#: whoever still holds the old object (a binding) goes on with it.
+MAX_UDP = 400_000
+
 
 class Listener:
     """One local address that peers can be sent to: what stands in Via and Contact for it.
@@ -129,10 +133,6 @@ class Flows:
     when it ends.
     """
 
-    #: UDP flows remembered at most.  A flow that was forgotten is made again at its next datagram;
-    #: whoever still holds the old object (a binding) goes on with it.
-    MAX_UDP = 400_000
-
     __slots__ = ("_next", "_streams", "_udp", "listeners")
 
     def __init__(self, listeners: list[Listener]) -> None:
@@ -146,7 +146,7 @@ class Flows:
         key = (listener.index, host, port)
         flow = self._udp.get(key)
         if flow is None:
-            if len(self._udp) >= self.MAX_UDP:
+            if len(self._udp) >= MAX_UDP:
                 del self._udp[next(iter(self._udp))]
             self._next += 1
             flow = self._udp[key] = Flow(self._next, listener, host, port, node)

@@ -6,11 +6,11 @@ It owns the transactions, their timers and the outbox, and tells the proxy core 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol
 
 from sipfront.sip.headers import CONTENT_LENGTH, CSEQ, FROM, MAX_FORWARDS, ROUTE, TO, VIA
 from sipfront.sip.message import Message, scan
-from sipfront.stack.timers import RESEND, UNTIL, Timed, Timers
+from sipfront.stack.timers import RESEND, UNTIL, Sleeper, Timed, Timers
 from sipfront.stack.transaction import (
     ACCEPTED,
     ACK,
@@ -72,14 +72,6 @@ class Core(Protocol):
     def waited(self, server: ServerTx, kind: int, now: float) -> None:
         """A timer of the core on a server transaction: 100 Trying (RESEND), the end of parking
         (UNTIL)."""
-
-
-@runtime_checkable
-class Waiting(Timed, Protocol):
-    """Anything else of the core that waits for a time."""
-
-    def fired(self, now: float) -> None:
-        """The time has come."""
 
 
 class Transactions:
@@ -302,7 +294,7 @@ class Transactions:
                 self._core.waited(owner, kind, now)  # not answered yet: the core's own timers
             else:
                 self._server(owner, event, b"", now)
-        elif isinstance(owner, Waiting):
+        elif isinstance(owner, Sleeper):
             owner.fired(now)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sipfront.stack.timers import UNTIL
+from sipfront.stack.timers import UNTIL, Sleeper
 from sipfront.stack.transaction import PROCEEDING, TERMINATED
 
 if TYPE_CHECKING:
@@ -36,10 +36,10 @@ class Hold:
         self.target = target
 
 
-class Busy:
+class Busy(Sleeper):
     """A phone that has not answered all of our CANCELs and BYEs, and who waits for it."""
 
-    __slots__ = ("_leaving", "holds", "name", "old", "resend_at", "until")
+    __slots__ = ("_leaving", "holds", "name", "old")
 
     def __init__(self, leaving: Leaving, name: bytes) -> None:
         self._leaving = leaving

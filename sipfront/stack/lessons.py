@@ -11,6 +11,7 @@ from sipfront.sip.headers import (
     RETRY_AFTER,
     WWW_AUTHENTICATE,
 )
+from sipfront.stack.choice import CHALLENGES
 from sipfront.stack.guard import nonce_of
 from sipfront.stack.notices import Overload
 
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from sipfront.sip.message import Edit, Message
     from sipfront.stack.shared import Shared
     from sipfront.stack.transaction import ClientTx
-
-CHALLENGES = (401, 407)
 
 
 def node_answered(shared: Shared, client: ClientTx, message: Message, now: float) -> None:

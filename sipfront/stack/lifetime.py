@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sipfront.sip.headers import EXPIRES, SUBSCRIPTION_STATE
-from sipfront.stack.timers import UNTIL
+from sipfront.stack.timers import UNTIL, Sleeper
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -55,7 +55,7 @@ def _seconds(value: bytes | None, default: int) -> int:
     return int(value)
 
 
-class Sweep:
+class Sweep(Sleeper):
     """Forgets what is long over."""
 
     def __init__(self, shared: Shared, timers: Timers, forget: Callable[[Leg], None]) -> None:

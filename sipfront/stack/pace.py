@@ -12,6 +12,7 @@ from collections import deque
 from enum import IntEnum
 from typing import TYPE_CHECKING, Protocol
 
+from sipfront.stack.timers import Sleeper
 from sipfront.stack.transaction import PROCEEDING
 
 if TYPE_CHECKING:
@@ -111,10 +112,10 @@ class Owner(Protocol):
         """It has waited too long."""
 
 
-class Patient:
+class Patient(Sleeper):
     """A phone's REGISTER that waits for its turn."""
 
-    __slots__ = ("_owner", "node", "plan", "resend_at", "server", "until")
+    __slots__ = ("_owner", "node", "plan", "server")
 
     def __init__(self, owner: Owner, server: ServerTx, plan: Plan) -> None:
         self._owner = owner

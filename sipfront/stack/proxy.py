@@ -16,7 +16,7 @@ from sipfront.sip.reply import reply
 from sipfront.stack.aftermath import Aftermath
 from sipfront.stack.again import again
 from sipfront.stack.branches import Builder
-from sipfront.stack.choice import rank
+from sipfront.stack.choice import CHALLENGES, rank
 from sipfront.stack.dialog import CONFIRMED, EARLY, ENDED, Leg
 from sipfront.stack.failover import Failover
 from sipfront.stack.farewell import Farewells
@@ -25,7 +25,7 @@ from sipfront.stack.guard import by_flow
 from sipfront.stack.joined import Joined
 from sipfront.stack.layer import Transactions
 from sipfront.stack.leaving import Leaving
-from sipfront.stack.lessons import CHALLENGES, forgive, issued, node_answered
+from sipfront.stack.lessons import forgive, issued, node_answered
 from sipfront.stack.lifetime import Sweep
 from sipfront.stack.notices import Answered
 from sipfront.stack.orphans import Orphans
@@ -371,7 +371,7 @@ class Proxy:
 
     # -- the ends of things --------------------------------------------------------------------
 
-    def end(self, leg: Leg, *, remember: bool = False) -> None:
+    def end(self, leg: Leg, remember: bool = False) -> None:
         """A dialog is over.  ``remember``: what still comes for it is answered here."""
         shared = self._shared
         was = leg.state
@@ -385,7 +385,7 @@ class Proxy:
         if was == CONFIRMED:
             shared.count("dialogs ended")
 
-    def _settled(self, server: ServerTx, *, up: bool = False) -> None:
+    def _settled(self, server: ServerTx, up: bool = False) -> None:
         """The final answer: an INVITE's other early dialogs are over (RFC 3261 12.3, 13.2.2.4)."""
         if server.invite and server.flow.node >= 0:
             link = self._shared.pair.links[server.flow.node]

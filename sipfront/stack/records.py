@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sipfront.sip.headers import FROM, TO
-from sipfront.stack.lessons import CHALLENGES
+from sipfront.stack.choice import CHALLENGES
 from sipfront.stack.record import (
     CALLEE,
     CALLER,

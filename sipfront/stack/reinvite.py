@@ -24,7 +24,7 @@ from sipfront.stack.flows import OUTSIDE
 from sipfront.stack.forward import contact_uri, hidden, routed
 from sipfront.stack.local import speak
 from sipfront.stack.session import STABLE, THE_INSIDE
-from sipfront.stack.timers import UNTIL
+from sipfront.stack.timers import UNTIL, Sleeper
 from sipfront.stack.transaction import ClientTx
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ TABLE: dict[tuple[State, Event], tuple[State, Action]] = {
 }
 
 
-class Round:
+class Round(Sleeper):
     """One re-INVITE: ``outward`` to the caller in the node's place, or the other way round."""
 
     __slots__ = (
@@ -108,10 +108,8 @@ class Round:
         "client",
         "leg",
         "outward",
-        "resend_at",
         "state",
         "tries",
-        "until",
         "wanted",
     )
 

@@ -91,7 +91,7 @@ class Shared:
 
     def answering(self, server: ServerTx, status: int, now: float) -> None:
         """An answer to an INVITE is about to be sent."""
-        self.tally(server, status, now)
+        self.tally.answering(server, status, now)
         self.records.answering(server, status, now)
 
     def tell(self, notice: Notice) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from sipfront.stack.lessons import CHALLENGES
+from sipfront.stack.choice import CHALLENGES
 from sipfront.stack.transaction import PROCEEDING
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Tally:
         #: the newest of these times, in seconds, oldest first
         self.times: deque[float] = deque(maxlen=MAX_TIMES)
 
-    def __call__(self, server: ServerTx, status: int, now: float) -> None:
+    def answering(self, server: ServerTx, status: int, now: float) -> None:
         """An answer to an INVITE is about to be sent."""
         request = server.request
         if status <= 100 or status in CHALLENGES or server.flow.node >= 0:

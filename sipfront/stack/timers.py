@@ -8,17 +8,30 @@ its owner: an entry whose deadline is no longer the owner's is dropped when its 
 from __future__ import annotations
 
 from collections import deque
-from typing import Protocol
 
 RESEND = 0  #: timers A, E, G of RFC 3261 17 and the 100 Trying of a server transaction
 UNTIL = 1  #: all others: how long the owner may stay in its present state
+_NEVER = float("inf")
 
 
-class Timed(Protocol):
+class Timed:
     """What has timers: two slots with the deadlines that count, 0.0 when none runs."""
 
-    resend_at: float
-    until: float
+    __slots__ = ("resend_at", "until")
+
+    def __init__(self) -> None:
+        self.resend_at = 0.0
+        self.until = 0.0
+
+
+class Sleeper(Timed):
+    """Whoever waits for a time and is no transaction."""
+
+    __slots__ = ()
+
+    def fired(self, now: float) -> None:
+        """The time has come."""
+        raise NotImplementedError
 
 
 class Timers:
@@ -43,17 +56,17 @@ class Timers:
 
     def next_deadline(self) -> float | None:
         """When :meth:`due` will have something to give, at the earliest."""
-        best: float | None = None
+        best = _NEVER
         for queue in self._queues.values():
             while queue:
                 deadline, kind, owner = queue[0]
                 if (owner.resend_at if kind == RESEND else owner.until) != deadline:
                     queue.popleft()  # cancelled
                     continue
-                if best is None or deadline < best:
+                if deadline < best:
                     best = deadline
                 break
-        return best
+        return best if best < _NEVER else None
 
     def due(self, now: float) -> list[tuple[int, Timed]]:
         """The timers whose time has come, their slots cleared, in order of their deadlines."""

@@ -24,6 +24,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from sipfront.stack.timers import Timed
+
 if TYPE_CHECKING:
     from sipfront.sip.message import Message
     from sipfront.stack.dialog import Leg
@@ -169,7 +171,7 @@ def flatten(table: Table) -> list[Row]:
 IC, NC, IS, NS = map(flatten, (INVITE_CLIENT, NON_INVITE_CLIENT, INVITE_SERVER, NON_INVITE_SERVER))
 
 
-class ServerTx:
+class ServerTx(Timed):
     """A request that came to us, until it is answered and its retransmissions have died out.
 
     ``vias``: the Via lines that its answers carry; ``flow``: where they go.  ``branches`` are the
@@ -188,11 +190,9 @@ class ServerTx:
         "plan",
         "received_at",
         "request",
-        "resend_at",
         "sent",
         "state",
         "table",
-        "until",
         "vias",
     )
 
@@ -228,7 +228,7 @@ class Task(Protocol):
         """None will come."""
 
 
-class ClientTx:
+class ClientTx(Timed):
     """A request that we sent, until its answers have died out.
 
     ``node`` is the index of the node that it went to, or a negative number for outside.
@@ -250,7 +250,6 @@ class ClientTx:
         "node",
         "probe",
         "reason",
-        "resend_at",
         "sends",
         "sent",
         "sent_at",
@@ -259,7 +258,6 @@ class ClientTx:
         "status",
         "table",
         "task",
-        "until",
     )
 
     def __init__(

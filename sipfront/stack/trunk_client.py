@@ -30,7 +30,7 @@ from sipfront.stack.contacts import call_id, seconds_of
 from sipfront.stack.enrolment import accepted, failed
 from sipfront.stack.flows import OUTSIDE
 from sipfront.stack.local import speak
-from sipfront.stack.timers import UNTIL
+from sipfront.stack.timers import UNTIL, Sleeper
 from sipfront.stack.transaction import ClientTx
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ TABLE: dict[tuple[State, Event], tuple[State, Act]] = {
 }
 
 
-class TrunkClient:
+class TrunkClient(Sleeper):
     """One account that the front keeps registered."""
 
     def __init__(

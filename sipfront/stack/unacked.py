@@ -11,7 +11,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from sipfront.stack.dialog import CONFIRMED
-from sipfront.stack.timers import RESEND
+from sipfront.stack.timers import RESEND, Sleeper
 
 if TYPE_CHECKING:
     from sipfront.sip.message import Message
@@ -51,10 +51,10 @@ OWED: dict[tuple[Side, bool], Owed] = {
 }
 
 
-class Repeat:
+class Repeat(Sleeper):
     """A 200 that is sent again until its ACK comes (RFC 3261 13.3.1.4), over any transport."""
 
-    __slots__ = ("_ends", "_interval", "_leg", "_server", "_unacked", "resend_at", "until")
+    __slots__ = ("_ends", "_interval", "_leg", "_server", "_unacked")
 
     def __init__(self, unacked: Unacked, leg: Leg, server: ServerTx, now: float) -> None:
         self._unacked = unacked

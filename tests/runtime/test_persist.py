@@ -67,13 +67,14 @@ FULL = {
 def test_every_field_of_a_leg_is_named_here() -> None:
     assert set(FULL) == set(Leg.__slots__) - {
         "call_id", "outside_tag", "inside_tag", "owner", "state", "outside_flow", "inside_flow",
-        "kept", "alias", "lost", "session", "seen", "until", "joined",
+        "kept", "alias", "lost", "session", "seen", "until", "joined", "key",
     }  # fmt: skip
     assert set(leg_rows.FIELDS) == set(Leg.__slots__) - {
         "state", "outside_flow", "inside_flow",
         "kept", "alias",  # a row of their own, see below
         "lost",  # early dialogs are not saved
         "session", "seen", "until", "joined",  # behind them, see below
+        "key",  # of the first three
     }  # fmt: skip
 
 
@@ -324,7 +325,7 @@ def test_a_node_that_there_is_no_more() -> None:
 def test_what_cannot_be_packed_is_counted() -> None:
     world, store = World(), Kept()
     saving = begun(world, store)
-    world.engine.shared.legs.add(bad := leg(1, world.phone(), event=object()))
+    world.engine.shared.legs.add(bad := leg(1, world.phone(), epoch=object()))
     world.engine.shared.legs.confirm(bad)
     world.engine.shared.legs.add(good := leg(2, world.phone()))
     world.engine.shared.legs.confirm(good)

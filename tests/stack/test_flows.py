@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from sipfront.stack import flows as module
 from sipfront.stack.flows import OUTSIDE, Flows
 from tests.stack.world import World
 
@@ -20,7 +21,7 @@ def test_udp_flows_are_their_address() -> None:
 def test_udp_flows_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever holds a forgotten one goes on with it."""
     world = World()
-    monkeypatch.setattr(Flows, "MAX_UDP", 3)
+    monkeypatch.setattr(module, "MAX_UDP", 3)
     flows = Flows([world.udp])
     first = flows.udp(world.udp, "198.51.100.1", 1)
     for port in range(2, 9):

@@ -5,15 +5,11 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sipfront.stack.timers import RESEND, UNTIL, Timers
+from sipfront.stack.timers import RESEND, UNTIL, Timed, Timers
 
 
-class Owner:
+class Owner(Timed):
     """Two slots."""
-
-    def __init__(self) -> None:
-        self.resend_at = 0.0
-        self.until = 0.0
 
 
 def test_nothing_is_due_before_its_time() -> None:

@@ -1,0 +1,35 @@
+# Types of the compiled build; the meaning stands in shared.py.
+import cython
+
+from sipfront.stack.bindings cimport Bindings
+from sipfront.stack.dialog cimport Legs
+from sipfront.stack.flows cimport Flow, Flows, Listener
+from sipfront.stack.guard cimport Guard, Nonces
+from sipfront.stack.pair cimport Pair
+from sipfront.stack.records cimport Records
+from sipfront.stack.tally cimport Tally
+from sipfront.stack.transaction cimport ServerTx
+
+cdef class Shared:
+    cdef public object settings, tokens, accounts, registrar, named, enrolments, mask
+    cdef public Flows flows
+    cdef public Legs legs
+    cdef public Bindings bindings
+    cdef public Pair pair
+    cdef public Guard guard
+    cdef public Nonces nonces
+    cdef public Tally tally
+    cdef public Records records
+    cdef public dict parked, trunk_flows, counters
+    cdef public list notices
+    cdef public object own_hosts, inside_hosts, domains
+    cdef public bytes domain
+    cdef object _entropy
+    cdef bytes _pool
+    cdef Py_ssize_t _at
+
+    cpdef count(self, str name)
+    cpdef answering(self, ServerTx server, int status, double now)
+    cpdef tell(self, notice)
+    @cython.locals(at=Py_ssize_t)
+    cpdef bytes fresh(self)
