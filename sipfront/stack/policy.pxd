@@ -7,4 +7,4 @@ from sipfront.stack.plan cimport Plan
 from sipfront.stack.shared cimport Shared
 
 @cython.locals(link=Link, left=dict)
-cpdef may_start(Shared shared, int node, Message message, Plan plan)
+cpdef may_start(Shared shared, int node, Message message, Plan plan, double now)
