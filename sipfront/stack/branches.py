@@ -70,12 +70,12 @@ class Builder:
     # -- requests ------------------------------------------------------------------------------
 
     def to_node(
-        self, message: Message, plan: Plan, node: int, flow: Flow, by: Flow
+        self, message: Message, plan: Plan, node: int, flow: Flow, by: Flow, tx: ServerTx | None
     ) -> tuple[bytes, bytes]:
         """(branch, octets) of a request to a node; ``by`` is the flow that it came on."""
         shared = self._shared
         listener = flow.listener
-        branch = b"z9hG4bK" + shared.fresh()
+        branch = shared.branch(tx, flow)
         edits: list[Edit] = []
         hide: Hide | None = None
         leg = plan.leg
@@ -122,13 +122,13 @@ class Builder:
         return branch, data
 
     def to_outside(
-        self, message: Message, plan: Plan, target: Target, node: int
+        self, message: Message, plan: Plan, target: Target, node: int, tx: ServerTx | None
     ) -> tuple[bytes, bytes]:
         """(branch, octets) of a node's request to a phone or trunk."""
         shared = self._shared
         listener = target.flow.listener
         number = message.cseq  # as the node gave it
-        branch = b"z9hG4bK" + shared.fresh()
+        branch = shared.branch(tx, target.flow)
         edits: list[Edit] = []
         leg = plan.leg
         kept = None if leg is None else leg.kept

@@ -75,7 +75,7 @@ class Farewells:
             self._shared.count("bye delivered late")
             target = Target(kept.target.uri, flow, None, kept.target.routes)
             branch, data = self._proxy.builder.to_outside(
-                kept.request, kept.plan, target, kept.node
+                kept.request, kept.plan, target, kept.node, None
             )
             client = ClientTx(branch, data, flow, OUTSIDE, False, None, now)
             self._proxy.layer.open_client(client, now)

@@ -276,7 +276,8 @@ class Transactions:
         """Forget a client transaction."""
         tx.state = TERMINATED
         tx.resend_at = tx.until = 0.0
-        self.clients.pop(tx.branch, None)
+        if self.clients.get(tx.branch) is tx:  # the same request, sent again, has its branch too
+            del self.clients[tx.branch]
 
     # -- time ----------------------------------------------------------------------------------
 

@@ -110,7 +110,7 @@ class Proxy:
             link.hedged.add(request.call_id)  # what the standby makes of it, it may start
         if plan.registration is not None:
             self._shared.registrar.numbered(plan.registration, now)
-        branch, data = self.builder.to_node(request, plan, node, flow, server.flow)
+        branch, data = self.builder.to_node(request, plan, node, flow, server.flow, server)
         client = ClientTx(branch, data, flow, node, server.invite, server, now)
         server.branches.append(client)
         if plan.record is not None:
@@ -127,7 +127,7 @@ class Proxy:
         held = self.leaving.hold(server, plan, target, now)
         if request is None or held or self.farewells.keep(server, plan, target, now):
             return
-        branch, data = self.builder.to_outside(request, plan, target, server.flow.node)
+        branch, data = self.builder.to_outside(request, plan, target, server.flow.node, server)
         client = ClientTx(branch, data, target.flow, OUTSIDE, server.invite, server, now)
         server.branches.append(client)
         self.layer.open_client(client, now)

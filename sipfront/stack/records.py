@@ -56,10 +56,27 @@ SWEEP = 10.0
 class Records:
     """The calls that are not over, and what changed since somebody asked."""
 
-    __slots__ = ("_dialogs", "_dirty", "_fresh", "_gone", "_limit", "_live", "_sweep_at", "begun")
+    __slots__ = (
+        "_dialogs",
+        "_dirty",
+        "_fresh",
+        "_gone",
+        "_lasting",
+        "_limit",
+        "_live",
+        "_sweep_at",
+        "begun",
+    )
 
-    def __init__(self, limit: int, fresh: Callable[[], bytes]) -> None:
-        """``limit``: live calls at most; ``fresh`` makes names."""
+    def __init__(
+        self,
+        limit: int,
+        fresh: Callable[[], bytes],
+        lasting: Callable[[ServerTx], bytes] | None = None,
+    ) -> None:
+        """``limit``: live calls at most.  ``fresh`` makes names; ``lasting`` the one of a call that
+        is the same when its INVITE comes again, to another front perhaps."""
+        self._lasting = lasting
         self._limit = limit
         self._fresh = fresh
         self._live: dict[bytes, Record] = {}
@@ -91,7 +108,7 @@ class Records:
             if known is not None:
                 self._again(known, plan)
                 return
-            record = self._begin(request, key, now)
+            record = self._begin(server, request, key, now)
             record.callee = request.uri
             plan.correlation = record.id
         else:
@@ -101,7 +118,7 @@ class Records:
             if record_ is not None:
                 self._second(record_, key, request, plan)
                 return
-            record = self._begin(request, key, now)
+            record = self._begin(server, request, key, now)
             record.by_outside = False
             record.callee = plan.aor or request.value(TO) or request.uri
             record.given(server.flow.node)
@@ -113,10 +130,15 @@ class Records:
             record.trunk_out = plan.trunk
         plan.record = record
 
-    def _begin(self, request: Message, key: tuple[bytes, bytes], now: float) -> Record:
+    def _begin(
+        self, server: ServerTx, request: Message, key: tuple[bytes, bytes], now: float
+    ) -> Record:
         if len(self._live) >= self._limit:
             self._close(next(iter(self._live.values())), NOBODY, now)
-        record = Record(self._fresh(), request.call_id, request.from_tag, now)
+        name = self._fresh() if self._lasting is None else self._lasting(server)
+        if name in self._live:
+            name = self._fresh()  # two calls are two, whatever their INVITEs look like
+        record = Record(name, request.call_id, request.from_tag, now)
         record.keys.append(key)
         self._live[record.id] = self._dialogs[key] = record
         if self._dirty is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from sipfront.sip.host import host_key
@@ -12,6 +13,7 @@ from sipfront.stack.enrolment import Enrolments
 from sipfront.stack.forward import Mask
 from sipfront.stack.guard import Guard, Nonces
 from sipfront.stack.hiding import Tokens, literal
+from sipfront.stack.matching import COOKIE
 from sipfront.stack.named import Named, NamedTargets
 from sipfront.stack.notices import Note, Notice
 from sipfront.stack.pair import Pair
@@ -68,7 +70,7 @@ class Shared:
         self.trunk_flows: dict[str, tuple[Flow, ...]] = {}
         self.counters: dict[str, int] = {}
         self.tally = Tally()
-        self.records = Records(settings.limits.dialogs, self.fresh)
+        self.records = Records(settings.limits.dialogs, self.fresh, self.lasting)
         self.notices: list[Notice] = []
         self._entropy = entropy
         self._pool = b""
@@ -130,6 +132,35 @@ class Shared:
             self._at = 0
         self._at += 8
         return self._pool[self._at - 8 : self._at].hex().encode()
+
+    def lasting(self, server: ServerTx, what: bytes = b"") -> bytes:
+        """Sixteen characters that nobody else can guess, the same whenever that request comes.
+
+        What RFC 3261 16.11 asks of a stateless proxy: a request that is sent again to a front that
+        was started again is the same one to whoever has it already.
+        """
+        request, flow = server.request, server.flow
+        content = b"" if request is None else b"%b %d" % (request.call_id, request.cseq)
+        content = b"%b\0%b\0%b:%d\0%b" % (what, server.key, flow.host.encode(), flow.port, content)
+        return blake2b(content, key=self.settings.binding_key, digest_size=8).hexdigest().encode()
+
+    def branch(self, server: ServerTx | None, flow: Flow) -> bytes:
+        """The branch of a request: what it forwards and where to say it, or nobody knows it.
+
+        A REGISTER gets a number of its own whenever it comes, so it is never the same.
+        """
+        request = None if server is None else server.request
+        if server is None or request is None or request.method == b"REGISTER":
+            return COOKIE + self.fresh()
+        before = sum([one.flow is flow for one in server.branches])
+        where = b"%d %d %b:%d %d" % (
+            flow.node,
+            flow.listener.index,
+            flow.host.encode(),
+            flow.port,
+            before,
+        )
+        return COOKIE + self.lasting(server, where)
 
     def retry_after(self) -> bytes:
         """A Retry-After line, spread over a few seconds so that not all come back at once."""

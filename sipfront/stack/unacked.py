@@ -107,13 +107,13 @@ class Unacked:
             inside = self._shared.pair.flow(node, plan.local)
             if inside is None:
                 return
-            _, data = self._proxy.builder.to_node(message, plan, node, inside, flow)
+            _, data = self._proxy.builder.to_node(message, plan, node, inside, flow, None)
             self._proxy.layer.outbox.append((inside, data))
             if plan.leg is not None and plan.leg.kept is not None:
                 self._proxy.reinvites.acknowledged(plan.leg, now)
             return
         target = plan.targets[0]
-        _, data = self._proxy.builder.to_outside(message, plan, target, flow.node)
+        _, data = self._proxy.builder.to_outside(message, plan, target, flow.node, None)
         self._proxy.layer.outbox.append((target.flow, data))
 
     def node_down(self, link: Link, now: float) -> None:

@@ -62,6 +62,11 @@ _PUT = (
 )
 
 
+#: Another call, long after, with an INVITE that is the same to the octet (phones that do so are
+#: broken, or try to have a record overwritten): the first record steps aside.
+_ASIDE = "UPDATE calls SET id = id || '-' || n WHERE id = ? AND ended < ?"
+
+
 class SqliteCalls:
     """Calls in one file."""
 
@@ -259,6 +264,7 @@ class SqliteCalls:
         gone = [(name,) for name, row in self._writing.items() if row is None]
         _at_once(
             connection,
+            (_ASIDE, [(row.id, row.began) for row in rows]),
             (_PUT, rows),
             ("DELETE FROM calls WHERE id = ?", gone),
         )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import ip_network
 
@@ -24,7 +25,7 @@ NODE_B = "10.0.0.12"
 CARRIER = "203.0.113.5"
 
 
-def make_entropy() -> object:
+def make_entropy() -> Callable[[int], bytes]:
     """Fresh octets that are the same in every run."""
     counter = itertools.count()
 
@@ -62,6 +63,7 @@ class World:
     now: float = 1000.0
     settings: Settings | None = None
     log: list[Notice] = field(default_factory=list)
+    entropy: Callable[[int], bytes] | None = None
 
     def __post_init__(self) -> None:
         self.udp = Listener(
@@ -89,7 +91,7 @@ class World:
             binding_key=b"b" * 32,
             wall_offset=1_700_000_000.0,
         )
-        self.engine = Engine(self.settings, self.flows, make_entropy())  # type: ignore[arg-type]
+        self.engine = Engine(self.settings, self.flows, self.entropy or make_entropy())
         self.nodes = [
             self.flows.udp(self.inside, host, 5060, index)
             for index, host in enumerate((NODE_A, NODE_B))

@@ -199,3 +199,22 @@ def test_a_frozen_disk_is_told(opened: Callable[..., SqliteCalls]) -> None:
     store._since = 0.0
     clock[0] = 3.0
     assert "has not taken a write for 3 s" in store.health()[1]
+
+
+def test_the_same_invite_long_after_overwrites_nothing(opened: Callable[..., SqliteCalls]) -> None:
+    store = opened()
+    first = call(1)
+    store.put([first])
+    written(store)
+    assert first.ended is not None
+    later = first._replace(began=first.ended + 60, ended=None, status=200)
+    store.put([later])
+    written(store)
+    store.put([later._replace(ended=later.began + 1)])
+    written(store)
+    found = [row for _, row in store.find(Wanted(10))]
+    assert [row.began for row in found] == [later.began, first.began]
+    assert found[1] == first._replace(id=f"{first.id}-1")
+    store.put([found[0]])  # what is known of a call may be written again
+    written(store)
+    assert store.count() == 2
