@@ -151,7 +151,12 @@ class FrontProcess:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
-                env={**os.environ, **(environment or {})},
+                # What it must know at once goes with the folder, too.
+                env={
+                    **os.environ,
+                    "RUNTIME_DIRECTORY": str(self.config.parent),
+                    **(environment or {}),
+                },
             )
 
     async def kill(self) -> float:

@@ -205,3 +205,10 @@ class Connection(asyncio.Protocol):
             if message is not None and message.method not in (b"", b"ACK"):
                 self.send(reply(message, error.status, to_tag=secrets.token_hex(5).encode()))
         self.close(ports.REJECTED)
+
+
+def hang_up(flow: Flow) -> None:
+    """Close a connection in order, if it still stands."""
+    handle = flow.handle
+    if isinstance(handle, Connection):
+        handle.close()

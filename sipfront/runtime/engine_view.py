@@ -63,7 +63,9 @@ class EngineView:
         shared = self._shared
         place = shared.registrar.place
         shown: list[dict[str, Any]] = []
-        for binding in shared.bindings.called(aor.encode("utf-8", "replace")) if aor else shared.bindings:
+        for binding in (
+            shared.bindings.called(aor.encode("utf-8", "replace")) if aor else shared.bindings
+        ):
             flow = binding.flow
             shown.append(
                 {

@@ -74,6 +74,8 @@ class Driver:
         self.datagrams: Mapping[int, Datagrams] = {}
         #: makes the connection of a stream flow that has none
         self.dial: Callable[[Flow], Handle | None] | None = None
+        #: called whenever something may be sent, before it is
+        self.before: Callable[[], None] | None = None
         self._now = now
         self._loop = asyncio.get_running_loop()
         self._scheduled = False
@@ -144,6 +146,8 @@ class Driver:
         supervisor = self.supervisor
         for _ in range(ROUNDS):
             busy = False
+            if self.before is not None:
+                self.before()
             out = engine.take()
             if out:
                 busy = True

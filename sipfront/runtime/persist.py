@@ -167,7 +167,7 @@ class Persist:
         leg, place, joined = leg_rows.read(value, self._offset)
         if leg.key != key or not 0 <= leg.owner < len(self.engine.shared.legs.owned):
             raise Unreadable("not what its name says")
-        leg.outside_flow = self._flow(place)
+        leg.outside_flow = self.flow(place)
         leg.inside_flow = self._node_flow(leg.owner)
         return leg, joined
 
@@ -195,7 +195,7 @@ class Persist:
     def _binding(self, key: bytes, value: tuple[Any, ...]) -> bool:
         # One statement for each side of a row: at 100,000 rows a loop over names takes a second.
         (name, aor, contact, expires, held, granted, place, *plain) = value
-        flow = self._flow(place)
+        flow = self.flow(place)
         if flow is None:
             return False
         shared = self.engine.shared
@@ -232,7 +232,7 @@ class Persist:
 
     def _named(self, key: bytes, value: tuple[Any, ...]) -> bool:
         node, target, place = value
-        flow = self._flow(place)
+        flow = self.flow(place)
         if place is not None and flow is None:
             return False
         self.engine.shared.named.put(key, Named(node, flow, target))
@@ -244,7 +244,7 @@ class Persist:
         registers = [trunk.name for trunk in shared.settings.trunks if trunk.register != "none"]
         return made.trunk in registers and shared.enrolments.put(made)
 
-    def _flow(self, place: Place | None) -> Flow | None:
+    def flow(self, place: Place | None) -> Flow | None:
         """The flow again; one of a connection stands for it until its phone is back."""
         if place is None:
             return None
@@ -298,7 +298,7 @@ class Persist:
             self.unpacked += 1
 
     def _leg_values(self, leg: Leg) -> tuple[Any, ...]:
-        return leg_rows.values(leg, _place(leg.outside_flow), self._offset)
+        return leg_rows.values(leg, place_of(leg.outside_flow), self._offset)
 
     def _binding_values(self, binding: Binding) -> tuple[Any, ...]:
         return (
@@ -308,7 +308,7 @@ class Persist:
             binding.expires + self._offset,
             tuple([until + self._offset if until else 0.0 for until in binding.held]),
             tuple(binding.granted),
-            _place(binding.flow),
+            place_of(binding.flow),
             binding.cseq,
             binding.user_agent,
             binding.call_id,
@@ -325,12 +325,13 @@ class Persist:
         )
 
     def _named_values(self, named: Named) -> tuple[Any, ...]:
-        return (named.node, named.target, _place(named.flow))
+        return (named.node, named.target, place_of(named.flow))
 
 
 def _bound(listener: Listener) -> tuple[int, str, int]:
     return (int(listener.transport), *listener.bound)
 
 
-def _place(flow: Flow | None) -> Place | None:
+def place_of(flow: Flow | None) -> Place | None:
+    """What stands for an outside flow in a store."""
     return None if flow is None else (_bound(flow.listener), flow.host, flow.port)

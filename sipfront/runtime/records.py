@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sipfront.stack.record import DONE, Record
+from sipfront.stack.records import RESUMED
 from sipfront.store.calls import CallRow, MemoryCalls
 from sipfront.store.records import SqliteCalls
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from sipfront.stack.shared import Shared
     from sipfront.store.calls import CallStore
@@ -43,21 +44,37 @@ class Recorder:
         self._nodes = list(nodes)
         self._offset = wall_offset
 
-    def restore(self, *, remembered: bool, now: float) -> int:
+    def restore(
+        self,
+        *,
+        remembered: bool,
+        now: float,
+        over: Sequence[CallRow] = (),
+        between: Callable[[], None] | None = None,
+    ) -> int:
         """Go on with the calls that were not over; how many.
 
         ``remembered``: the store kept its dialogs, so that an answered call without one ended
-        while nobody could write it down.  Call it when the dialogs are back.
+        while nobody could write it down.  Call it when the dialogs are back.  ``over``: the last
+        word on calls that the table may not know; ``between`` brings back what else there is before
+        it is judged which calls are lost.
         """
         records = self._shared.records
-        rows = self.store.load()
-        keys = set()
-        for leg in self._shared.legs:
-            keys |= {(leg.call_id, leg.outside_tag), (leg.call_id, leg.inside_tag)}
+        ended = {row.id for row in over}
+        rows = [row for row in self.store.load() if row.id not in ended]
+        if over:
+            self.store.put(list(over))
         for row in rows:
             record = self._record(row)
             records.restore(record, now)
         records.track()
+        if remembered:
+            records.follows_until = now + RESUMED
+        if between is not None:
+            between()
+        keys = set()
+        for leg in self._shared.legs:
+            keys |= {(leg.call_id, leg.outside_tag), (leg.call_id, leg.inside_tag)}
         for record in records.live:
             if remembered and record.answered and record.keys[0] not in keys:
                 records.lost(record, now)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from sipfront.runtime import clock, keys, plan, roles, window
 from sipfront.runtime.chronicle import Chronicle
-from sipfront.runtime.connection import Connection
+from sipfront.runtime.connection import hang_up
 from sipfront.runtime.credentials import Credentials
 from sipfront.runtime.draining import Draining
 from sipfront.runtime.engine_view import EngineView
@@ -25,6 +25,7 @@ from sipfront.runtime.loop import Driver
 from sipfront.runtime.persist import BEHIND, Persist, open_store
 from sipfront.runtime.records import Recorder, open_calls
 from sipfront.runtime.rescuer import Rescuer
+from sipfront.runtime.setups import Journaling
 from sipfront.runtime.sockets import Sockets
 from sipfront.runtime.streams import Bounds, Streams
 from sipfront.runtime.supervisor import Supervisor
@@ -71,13 +72,6 @@ def default_engine(settings: Settings, flows: Flows, entropy: Callable[[int], by
     return Engine(settings, flows, entropy)
 
 
-def hang_up(flow: Flow) -> None:
-    """Close a connection in order, if it still stands."""
-    handle = flow.handle
-    if isinstance(handle, Connection):
-        handle.close()
-
-
 def tls_files(config: Config) -> Files:
     """Where the certificates are."""
     tls = config.front.tls
@@ -120,13 +114,12 @@ class Server:
         self.supervisor.remember(self.chronicle)
         self.supervisor.tape = self.tape = Tape(config.trace)
         self.view: EngineView | None = None
+        self.persist: Persist | None = None
         if isinstance(self.engine, Engine):
             self.view = EngineView(self.engine.shared, clock.now)
             self.supervisor.rescuer = Rescuer(self.engine.care)
             self.supervisor.owned = self.view.owned
             self.supervisor.traffic = self.view.traffic
-        self.persist: Persist | None = None
-        if isinstance(self.engine, Engine):
             self.persist = Persist(
                 self.engine, self.store, self.sockets.flows, self._node_flow, offset
             )
@@ -137,15 +130,22 @@ class Server:
         )
         self.recorder: Recorder | None = None
         self.draining: Draining | None = None
-        if isinstance(self.engine, Engine) and self.view is not None:
+        self.journaling: Journaling | None = None
+        if isinstance(self.engine, Engine) and self.view is not None and self.persist is not None:
             table = open_calls(config.store, config.records.keep, config.records.age)
             names = [node.name for node in config.nodes]
             self.recorder = Recorder(self.engine.shared, table, names, offset)
+            tell = self.supervisor.record
+            self.journaling = Journaling(
+                self.engine, self.persist, self.recorder, config.store, offset, tell
+            )
             self.draining = Draining(
                 self.engine, self.store, names, self.view.owned, self.supervisor.record
             )
         self.driver = Driver(self.engine, self.supervisor)
         self.driver.tape = self.tape.wanted if self.persist is not None else None
+        if self.journaling is not None:
+            self.driver.before = self.journaling.write
         self.trunks = Trunks(self.sockets, self._trunk_resolved, resolver=resolver)
         self.streams = Streams(
             self.sockets,
@@ -184,8 +184,8 @@ class Server:
         if self.draining is not None:
             self.draining.restore(self._stored, [mode.value for mode in self.monitor.modes])
         self._stored = []
-        if self.recorder is not None:
-            self.recorder.restore(remembered=remembered, now=begun)
+        if self.journaling is not None:
+            self.journaling.restore(remembered=remembered, now=begun)
         if self.persist.legs or self.persist.bindings or self.persist.dropped:
             text = (
                 f"{self.persist.legs} dialogs and {self.persist.bindings} bindings are known again "
@@ -203,6 +203,8 @@ class Server:
         self._saver = asyncio.get_running_loop().call_later(BEHIND, self._save)
         self.chronicle.turn(clock.now())
         self.tape.turn(clock.now())
+        if self.journaling is not None:
+            self.journaling.settle(clock.now())
         if self.draining is not None and self.draining.turn(clock.now(), clock.wall()):
             self.driver.wake()
         self.persist.save()
@@ -291,6 +293,8 @@ class Server:
             self.recorder.save(clock.now())
             await asyncio.to_thread(self.recorder.store.close)
         await asyncio.to_thread(self.store.close)
+        if self.journaling is not None:
+            self.journaling.close()
         self.witnesses.close()
         await self.trunks.close()
         await self.streams.close()

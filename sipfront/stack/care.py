@@ -7,18 +7,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sipfront.stack.routing import Router
+from sipfront.stack.setups import Held, resume
+
 if TYPE_CHECKING:
     from sipfront.stack.dialog import Gone, Leg
     from sipfront.stack.owed import Owed
     from sipfront.stack.proxy import Proxy
+    from sipfront.stack.record import Record
     from sipfront.stack.shared import Shared
 
 
 class Care:
     """Shows the dialogs that there are, ends them, or goes on with them."""
 
-    def __init__(self, shared: Shared, proxy: Proxy) -> None:
+    def __init__(self, shared: Shared, proxy: Proxy, router: Router | None = None) -> None:
         self._shared = shared
+        self._router = router
         self._proxy = proxy
 
     @property
@@ -54,6 +59,13 @@ class Care:
     def resume(self, now: float) -> None:
         """The front was restarted: calls that it keeps are kept on."""
         self._proxy.joined.resume(now)
+
+    def resume_setup(self, held: Held, now: float) -> Record | None:
+        """The front was restarted: an INVITE that was under way goes on; the record of its call.
+
+        Raises SipError or Refusal when it cannot.
+        """
+        return resume(self._shared, self._proxy, self._router or Router(self._shared), held, now)
 
     def keep(self, leg: Leg, other: Leg, now: float) -> None:
         """A call goes on without its node: the front is its end of both legs from now on."""

@@ -65,7 +65,7 @@ class Engine:
         self._layer = self._proxy.layer
         self._trunk_clients = TrunkClients(self.shared, self._layer)
         self.registrations = Registrations(self.shared, self._proxy)
-        self.care = Care(self.shared, self._proxy)
+        self.care = Care(self.shared, self._proxy, self._router)
         self.counters = self.shared.counters
         self._probes = 0
 

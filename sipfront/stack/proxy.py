@@ -199,6 +199,7 @@ class Proxy:
         if plan.to_node and (request.has(AUTHORIZATION) or request.has(PROXY_AUTHORIZATION)):
             shared.guard.accepted(server.flow.host)
         if server.invite:
+            server.best = (client, message)
             for branch in server.branches:
                 if branch is not client and not branch.final and not branch.abandoned:
                     self.parting.abandon(branch, now)

@@ -59,6 +59,7 @@ class Record:
         "ender",
         "epoch",
         "first",
+        "half",
         "id",
         "keys",
         "left",
@@ -96,6 +97,7 @@ class Record:
         self.weak = 0  # how the other leg failed
         self.proxied = False  # the other leg has the same Call-ID and tag
         self.saved = False
+        self.half = False  # only its other leg is known as yet
         self.restored = 0.0  # when this front took it over from the one before
 
     def beside(self, call_id: bytes) -> bytes:

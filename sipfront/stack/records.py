@@ -66,6 +66,8 @@ class Records:
         "_live",
         "_sweep_at",
         "begun",
+        "ended_calls",
+        "follows_until",
     )
 
     def __init__(
@@ -85,6 +87,10 @@ class Records:
         self._dirty: dict[Record, None] | None = None
         self._gone: list[bytes] = []
         self._sweep_at = 0.0
+        #: the calls that ended since somebody took them; None: nobody asks
+        self.ended_calls: list[Record] | None = None
+        #: until then other legs come of calls that the front before this one knew
+        self.follows_until = 0.0
         #: calls so far
         self.begun = 0
 
@@ -108,7 +114,9 @@ class Records:
             if known is not None:
                 self._again(known, plan)
                 return
-            record = self._begin(server, request, key, now)
+            record = self._half_known(server, key) or self._begin(
+                self._name(server), request, key, now
+            )
             record.callee = request.uri
             plan.correlation = record.id
         else:
@@ -118,7 +126,10 @@ class Records:
             if record_ is not None:
                 self._second(record_, key, request, plan)
                 return
-            record = self._begin(server, request, key, now)
+            if plan.correlation and now < self.follows_until:
+                self._half(request, key, plan, now)
+                return
+            record = self._begin(self._name(server), request, key, now)
             record.by_outside = False
             record.callee = plan.aor or request.value(TO) or request.uri
             record.given(server.flow.node)
@@ -130,12 +141,35 @@ class Records:
             record.trunk_out = plan.trunk
         plan.record = record
 
-    def _begin(
-        self, server: ServerTx, request: Message, key: tuple[bytes, bytes], now: float
-    ) -> Record:
+    def _half(self, request: Message, key: tuple[bytes, bytes], plan: Plan, now: float) -> None:
+        """The other leg of a call that only the front before this one knew: its caller will come."""
+        record = self._begin(plan.correlation, request, key, now)
+        record.caller = request.value(FROM) or b""
+        record.callee = plan.aor or request.value(TO) or request.uri
+        record.half = True
+        record.restored = now
+        record.done |= RESTARTED
+        plan.record = record
+        plan.second = True
+
+    def _half_known(self, server: ServerTx, key: tuple[bytes, bytes]) -> Record | None:
+        """The caller of such a call, who says its INVITE again."""
+        record = self._live.get(self._name(server)) if self.follows_until else None
+        if record is None or not record.half:
+            return None
+        record.half = False
+        record.restored = 0.0
+        record.other, record.call_id, record.tag = record.call_id, key[0], key[1]
+        record.keys.insert(0, key)
+        self._dialogs[key] = record
+        return record
+
+    def _name(self, server: ServerTx) -> bytes:
+        return self._fresh() if self._lasting is None else self._lasting(server)
+
+    def _begin(self, name: bytes, request: Message, key: tuple[bytes, bytes], now: float) -> Record:
         if len(self._live) >= self._limit:
             self._close(next(iter(self._live.values())), NOBODY, now)
-        name = self._fresh() if self._lasting is None else self._lasting(server)
         if name in self._live:
             name = self._fresh()  # two calls are two, whatever their INVITEs look like
         record = Record(name, request.call_id, request.from_tag, now)
@@ -274,6 +308,8 @@ class Records:
         self._forget(record)
         if self._dirty is not None:
             self._dirty[record] = None
+        if self.ended_calls is not None:
+            self.ended_calls.append(record)
 
     def _discard(self, record: Record) -> None:
         """It was asked for credentials: the call begins with the INVITE that carries them."""
@@ -324,6 +360,10 @@ class Records:
             record = self.of(leg)
             if record is not None and record.answered and begins(record, leg):
                 self._close(record, NODE if record.left == 0.0 else CALLEE, now)
+
+    def named(self, name: bytes) -> Record | None:
+        """The live call of that name."""
+        return self._live.get(name)
 
     def changes(self, now: float) -> tuple[list[Record], list[bytes]]:
         """The calls that changed since the last time, and the names of those that were none."""

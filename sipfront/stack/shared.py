@@ -19,7 +19,9 @@ from sipfront.stack.notices import Note, Notice
 from sipfront.stack.pair import Pair
 from sipfront.stack.record import EVENTS
 from sipfront.stack.records import Records
+from sipfront.stack.refusal import Refusal as Refusal
 from sipfront.stack.registrar import Registrar
+from sipfront.stack.setups import SetUps
 from sipfront.stack.tally import Tally
 
 if TYPE_CHECKING:
@@ -36,16 +38,6 @@ MAX_NOTICES = 10_000
 MAX_NAMED = 200_000
 #: What a front that has just started draws fresh octets in.
 _POOL = 4096
-
-
-class Refusal(Exception):
-    """A request that is not forwarded: the answer, and the name under which it is counted."""
-
-    def __init__(self, status: int, reason: str, extra: bytes = b"") -> None:
-        super().__init__(reason)
-        self.status = status
-        self.reason = reason
-        self.extra = extra
 
 
 class Shared:
@@ -71,6 +63,7 @@ class Shared:
         self.counters: dict[str, int] = {}
         self.tally = Tally()
         self.records = Records(settings.limits.dialogs, self.fresh, self.lasting)
+        self.setups = SetUps()
         self.notices: list[Notice] = []
         self._entropy = entropy
         self._pool = b""
@@ -95,6 +88,7 @@ class Shared:
         """An answer to an INVITE is about to be sent."""
         self.tally.answering(server, status, now)
         self.records.answering(server, status, now)
+        self.setups.answering(server, status)
 
     def tell(self, notice: Notice) -> None:
         """Something for the runtime; dropped and counted when nobody reads."""

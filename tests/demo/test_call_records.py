@@ -13,8 +13,6 @@ from sipfront.runtime import clock
 RATE = 6.0
 #: A call in set-up when the front was killed is given up 40 s after its restart.
 LIMIT = 45.0
-#: Seconds before a kill of the front in which a call may have begun that was not written yet.
-YOUNG = 0.4
 #: Calls whose end may not be seen then, at this rate and hold.
 LAST = 4
 
@@ -53,7 +51,6 @@ async def test_each_call_is_written_down_once(network: str) -> None:
         await node.kill()
         await stage.until(lambda status: status["active"] != node.name, "the other node")
         await asyncio.sleep(1)
-        killed = clock.now()
         await stage.front.kill()
         await stage.start_front()
         await asyncio.sleep(2)
@@ -63,11 +60,11 @@ async def test_each_call_is_written_down_once(network: str) -> None:
         print(Counter(call["ended_by"] for call in found), Counter(call["done"] for call in found))
         made = Counter(call.call_id for call in load.calls)
         written = Counter(call["call_id"] for call in found)
-        # What is not on disk yet dies with the front: the last 50 ms, and more on a busy machine.
-        young = {call.call_id for call in load.calls if killed - YOUNG <= call.began <= killed}
-        assert set(made - written) <= young, "calls without a record"
+        # Who heard nothing for 30 s (a front that starts slowly) may have said it to nobody.
+        heard = {call.call_id for call in load.calls if call.status or call.rang is not None}
+        assert heard <= set(written), "calls without a record"
         assert written - made == Counter(), "records without a call"
-        # So does a BYE of that moment, or one that is given up while nobody is there to hear it:
-        # the dialog stays known until it is looked for in vain.
+        # A BYE that is given up while nobody is there to hear it was never seen: the dialog stays
+        # known until it is looked for in vain.
         up = [call for call in found if not call["end"]]
         assert len(up) <= LAST, "calls that are not over"

@@ -36,6 +36,8 @@ def nothing_failed(report: Report) -> None:
     assert report.made
     assert report.failed == report.caught_failed == 0, report.outcome
     assert not report.leaks, "\n".join(report.leaks[:20])
+    assert report.written is not None
+    assert (report.written.calls, report.written.open) == (report.made, 0), report.written
 
 
 def in_time(report: Report, *, decision: float, extra: float) -> None:

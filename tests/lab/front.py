@@ -106,7 +106,8 @@ class Front:
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                # What it must know at once is gone with the folder, too.
+                env={**os.environ, "PYTHONUNBUFFERED": "1", "RUNTIME_DIRECTORY": str(self.folder)},
             )
 
     def _ready(self) -> bool:

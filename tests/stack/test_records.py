@@ -345,3 +345,39 @@ def test_a_leg_that_is_removed_without_a_word_ends_its_call() -> None:
         world.engine.shared.legs.remove(leg)
     assert told(world) == [record]
     assert (record.ended, record.ender) == (world.now, NODE)
+
+
+def second_leg(name: str) -> str:
+    return request(
+        "INVITE", "sip:1002@10.0.0.10:5062", via=f"{NODE_A}:5060", branch="n2", call_id="c2",
+        sender="<sip:1001@example.com>;tag=m", contact=f"<sip:1001@{NODE_A}>",
+        extra=f"X-Sipfront-Call: {name}",
+    )  # fmt: skip
+
+
+def test_the_other_leg_comes_before_its_caller_to_a_front_that_follows() -> None:
+    """The front was killed before the caller heard anything: both say their INVITE again."""
+    first = World()
+    register(first, first.phone("198.51.100.8"), "sip:1002@198.51.100.8:5060", user="1002")
+    (sent,) = first.hear(first.phone(), request("INVITE", "sip:1002@example.com"))
+    name = sent.text.partition("X-Sipfront-Call: ")[2].partition("\r\n")[0]
+    world = World()
+    register(world, world.phone("198.51.100.8"), "sip:1002@198.51.100.8:5060", user="1002")
+    records = tracked(world)
+    records.follows_until = world.now + 40
+    world.hear(world.nodes[0], second_leg(name))
+    (record,) = records.live
+    world.hear(world.phone(), request("INVITE", "sip:1002@example.com"))
+    assert records.live == [record]
+    assert (record.id, record.call_id, record.other) == (name.encode(), b"c1", b"c2")
+    assert record.by_outside
+    assert not record.half
+    assert record.caller.startswith(b"<sip:1001@example.com>")
+    # A front that follows nobody takes such a name for that of a call long over.
+    other = World()
+    register(other, other.phone("198.51.100.8"), "sip:1002@198.51.100.8:5060", user="1002")
+    tracked(other)
+    other.hear(other.nodes[0], second_leg(name))
+    (alone,) = other.engine.shared.records.live
+    assert not alone.half
+    assert alone.id != name.encode()
