@@ -274,10 +274,14 @@ class Failover:
         link.sent(now)
         if self._proxy.gate is not None and client.sent[:9] == b"REGISTER ":
             self._proxy.gate.queues[node].bucket.spent(now)  # to the node it is one more
+        self.doubt(link, now)
+
+    def doubt(self, link: Link, now: float) -> None:
+        """Suspect a node that has been silent for too long."""
         if not link.suspect and link.silent(now):
             link.suspect = True
             self._shared.count("suspected")
-            self._shared.tell(Silent(node, link.first_unanswered, now, link.sends))
+            self._shared.tell(Silent(link.node, link.first_unanswered, now, link.sends))
             self.suspect(link, now)
 
     def lost(self, flow: Flow, now: float, *, refused: bool) -> None:

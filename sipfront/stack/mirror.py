@@ -195,7 +195,9 @@ class Mirror:
         client.task = job
         link = pair.links[node]
         link.sent(now)
-        self._proxy.layer.open_client(client, now)
+        gate = self._proxy.gate
+        wait = link.interval if gate is None else gate.interval(link, now)
+        self._proxy.layer.open_client(client, now, wait)
         shared.count("REGISTERs of our own")
         return True
 

@@ -117,8 +117,9 @@ class Proxy:
             plan.record.given(node)
         link.pending[branch] = client
         link.sent(now)
-        # The node has its pace for REGISTERs, and what is late there is seldom lost: T1, not sooner.
-        self.layer.open_client(client, now, 0.0 if plan.registration else link.interval)
+        gate = self.gate if plan.registration is not None else None
+        wait = link.interval if gate is None else gate.interval(link, now)
+        self.layer.open_client(client, now, wait)
         return client
 
     def out(self, server: ServerTx, plan: Plan, target: Target, now: float) -> None:

@@ -27,6 +27,7 @@ from sipfront.stack.transaction import PROCEEDING
 
 if TYPE_CHECKING:
     from sipfront.stack.bindings import Binding
+    from sipfront.stack.pair import Link
     from sipfront.stack.plan import Plan
     from sipfront.stack.proxy import Proxy
     from sipfront.stack.shared import Shared
@@ -142,6 +143,17 @@ class Registrations:
         self._proxy.failover.to_pair(server, plan, now)
         plan.admitted = False
         return len(server.branches) > before
+
+    def interval(self, link: Link, now: float) -> float:
+        """How soon a REGISTER is sent to a node again at first; 0.0: T1 (RFC 3261 17.1.2.2).
+
+        While others wait for their turn the node is at its pace: what is late then is not lost, and
+        to send it again would only be one more.  Silence is looked for here instead.
+        """
+        if not self.queues[link.node].waiting():
+            return link.interval
+        self._proxy.failover.doubt(link, now)
+        return 0.0
 
     def too_long(self, server: ServerTx, now: float) -> None:
         """More phones than the node is given in time."""

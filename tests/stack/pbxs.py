@@ -31,11 +31,12 @@ def password(user: str) -> str:
 
 
 class Pbx:
-    """One registrar, which may be dead, or lose its memory."""
+    """One registrar, which may be dead, or fall silent, or lose its memory."""
 
     def __init__(self, users: list[str]) -> None:
         self.users = users
         self.alive = True
+        self.silent = False  #: it gets what is sent, and says nothing
         self.doorman = Doorman("example.com", {user: password(user) for user in users})
         self.registrar = Registrar()
         #: REGISTERs by the second in which they came
@@ -51,9 +52,12 @@ class Pbx:
         """What it answers."""
         if not self.alive:
             return None
+        if message.method == b"REGISTER":
+            self.times.append(now)
+        if self.silent:
+            return None
         if message.method != b"REGISTER":
             return reply(message, 200, to_tag=b"n")
-        self.times.append(now)
         try:
             user = self.doorman.check(message, now)
             lines = self.registrar.register(user, message, now)

@@ -17,6 +17,20 @@ def test_all_phones_come_at_once() -> None:
     assert max(phone.longest for phone in stage.phones.values()) < 32
 
 
+def test_a_node_that_falls_behind_is_not_asked_twice() -> None:
+    """What it is late with counts against its rate when it is sent again; its silence is seen."""
+    stage = Stage(400, known=False, continuity="static", rate=20.0, phone_expiry=600)
+    stage.switch_on(1.0)
+    stage.run(5)
+    assert stage.pbxs[0].times
+    assert "suspected" not in stage.counters
+    stage.pbxs[0].silent = True
+    stage.run(0.45)
+    assert stage.counters["suspected"] == 1
+    stage.run(6)
+    assert stage.pbxs[0].busiest() <= 20
+
+
 def test_who_would_wait_too_long_is_told_when_to_come_again() -> None:
     stage = Stage(400, known=False, continuity="static", rate=5.0, phone_expiry=600)
     stage.switch_on(1.0)
