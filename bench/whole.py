@@ -57,7 +57,8 @@ def alone(made: Coroutine[None, None, Figures], verb: str) -> Figures:
 def parts(*, full: bool) -> dict[str, Part]:
     """What is measured, one after the other."""
     few = ("sipfront", PLAIN, TOPOH, BLIND)
-    call = Plan(("call",), () if full else few, rounds=5)
+    over = ("call", "tcp", "tls") if full else ("call",)
+    call = Plan(over, () if full else few, rounds=5)
     phones = Plan(("refresh", "options"), ("sipfront", PLAIN), seconds=3.0, spread=True)
     first = dataclasses.replace(phones, loads=("register",), spread=False)
     rate = Plan((), (OURS, PLAIN, BLIND), seconds=4.0, rounds=3 if full else 1)
