@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sipfront.runtime import clock
 from sipfront.runtime.errands import Errands
 from sipfront.runtime.hooking import Hooking
+from sipfront.runtime.log import tame
 from sipfront.runtime.prober import BUCKETS, Prober
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Health:
     def trouble(self) -> str:
         """What is not well, in one sentence; empty when all is."""
         said = (self.errands.trouble, self.prober.trouble, self.hooking.trouble)
-        return "; ".join(text for text in said if text)
+        return str(tame("; ".join(text for text in said if text)))
 
     def _look(self) -> None:
         """Tell it once when that changes."""
@@ -90,10 +91,10 @@ class Health:
                 "question": job.probe.asks,
                 "node": self._config.nodes[job.node].name,
                 "outcome": job.result.word,
-                "text": job.result.text,
+                "text": tame(job.result.text),
                 "seconds": round(job.result.seconds, 4),
                 "age": round(now - job.at, 3),
-                "details": dict(job.result.details),
+                "details": tame(dict(job.result.details)),
             }
             for job in self.prober.jobs
             if job.result is not None

@@ -30,6 +30,15 @@ QUEUE = 10_000
 #: The longest value that is shown; what a stranger sent need not be shown whole.
 VALUE_MAX = 400
 
+#: Ours, and those of the libraries that may have something to say: they write the same lines.
+LOGGERS: Final = ("sipfront", "aiohttp", "asyncio", "websockets")
+
+#: ``user:password@`` of a URL (sip URIs have no ``//``), and settings that are named after a secret.
+_USERINFO = re.compile(r"://[^\s\"'<>]*@")
+_SETTING = re.compile(
+    r"(?i)((?<![a-z])(?:password|passwd|passphrase|pwd|secret|token|(?:api|access)[-_]?key)=)[^&;,\s\"'<>)]+"
+)
+
 _PLAIN = re.compile(r"[A-Za-z0-9_.:/@+\[\]-]+\Z")
 _ESCAPED: Final = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
@@ -40,15 +49,45 @@ def event(logger: logging.Logger, level: int, word: str, /, **fields: Any) -> No
         logger.log(level, word, extra={"fields": fields})
 
 
+def discreet(text: str) -> str:
+    """``text`` without the passwords that URLs carry: libraries repeat whole URLs in their errors."""
+    if "=" in text:
+        text = _SETTING.sub(r"\1***", text)
+    return _USERINFO.sub("://***@", text) if "://" in text else text
+
+
+def tame(value: Any) -> Any:
+    """A value of an event, as it is kept and told: text, also inside of lists and mappings, without
+    control octets and passwords of URLs."""
+    if isinstance(value, str):
+        value = discreet(value)
+        if value.isprintable():
+            return value
+        return "".join(c if c.isprintable() else _ESCAPED.get(c) or _code(c) for c in value)
+    if isinstance(value, dict):
+        return {key: tame(its) for key, its in value.items()}
+    if isinstance(value, list | tuple):
+        return [tame(its) for its in value]
+    return value
+
+
+def _code(char: str) -> str:
+    return f"\\u{ord(char):04x}" if ord(char) < 0x10000 else f"\\U{ord(char):08x}"
+
+
 def escaped(text: str) -> str:
     """``text`` with everything escaped that could end a line or a quotation, and cut."""
+    text = discreet(text)
     if len(text) > VALUE_MAX:
         text = text[:VALUE_MAX] + "..."
     if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
         return text
+    return _unbroken(text)
+
+
+def _unbroken(text: str) -> str:
     return "".join(
-        _ESCAPED.get(char) or (char if char.isprintable() else f"\\u{ord(char):04x}")
-        for char in text
+        _ESCAPED.get(char) or (char if char.isprintable() else _code(char)) for char in text
     )
 
 
@@ -85,8 +124,8 @@ class TextFormatter(logging.Formatter):
         parts = [_stamp(record.created), record.levelname.lower(), word]
         parts += [f"{key}={shown(value)}" for key, value in _fields(record).items()]
         if record.exc_info:
-            trace = self.formatException(record.exc_info).replace('"', "'")
-            parts.append('trace="' + trace.replace("\n", " | ") + '"')
+            trace = discreet(self.formatException(record.exc_info)).replace('"', "'")
+            parts.append('trace="' + _unbroken(trace.replace("\n", " | ")) + '"')
         return " ".join(parts)
 
 
@@ -98,15 +137,16 @@ class JsonFormatter(logging.Formatter):
         line: dict[str, Any] = {
             "at": _stamp(record.created),
             "level": record.levelname.lower(),
-            "event": record.getMessage(),
+            "event": discreet(record.getMessage()),
         }
         for key, value in _fields(record).items():
             if isinstance(value, bytes):
                 value = value.decode("latin-1")
-            line[key] = value[:VALUE_MAX] if isinstance(value, str) else value
+            line[key] = discreet(value)[:VALUE_MAX] if isinstance(value, str) else tame(value)
         if record.exc_info:
-            line["trace"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)
+            line["trace"] = discreet(self.formatException(record.exc_info))
+        # JSON lets DEL stand as it is.
+        return json.dumps(line, default=str).replace("\x7f", "\\u007f")
 
 
 class LineWriter(logging.Handler):
@@ -177,18 +217,28 @@ def setup(style: str = "text", level: str = "info", stream: TextIO | None = None
     writer = LineWriter(stream)
     writer.setFormatter(JsonFormatter() if style == "json" else TextFormatter())
     shutdown()
-    root = logging.getLogger("sipfront")
-    root.addHandler(writer)
-    root.propagate = False
-    root.setLevel(level.upper())
+    for name in LOGGERS:
+        logger = logging.getLogger(name)
+        logger.addHandler(writer)
+        logger.propagate = False
+        # Of others only what is wrong.
+        logger.setLevel(
+            level.upper() if name == LOGGERS[0] else max(level.upper(), "WARNING", key=_rank)
+        )
     return writer
+
+
+def _rank(level: str) -> int:
+    return logging.getLevelNamesMapping()[level]
 
 
 def shutdown() -> None:
     """Write what waits, and stop writing; the loggers are as they were before :func:`setup`."""
-    root = logging.getLogger("sipfront")
-    root.propagate = True
-    root.setLevel(logging.NOTSET)
-    for old in list(root.handlers):
-        root.removeHandler(old)
-        old.close()
+    for name in LOGGERS:
+        logger = logging.getLogger(name)
+        logger.propagate = True
+        logger.setLevel(logging.NOTSET)
+        for old in list(logger.handlers):
+            if isinstance(old, LineWriter):
+                logger.removeHandler(old)
+                old.close()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sipfront.control import actions, evidence
 from sipfront.runtime import clock
-from sipfront.runtime.log import event
+from sipfront.runtime.log import event, tame
 from sipfront.runtime.measures import Measures
 from sipfront.stack import notices as told
 from sipfront.stack.route import NodeState, Route, Standing
@@ -174,14 +174,15 @@ class Supervisor:
     def checked(self, outcome: evidence.Checked) -> None:
         """A deeper probe has an outcome.  The driver is to be woken after this."""
         self._pass_on_heard(0.0)
-        self.monitor.evidence(outcome)
+        # What nodes, libraries and commands say goes into sentences, the store and the history.
+        self.monitor.evidence(outcome._replace(text=tame(outcome.text)))
         self._deadline = None
 
     def hook_done(self, done: evidence.HookDone) -> None:
         """A hook has ended.  The driver is to be woken after this."""
         self._pass_on_heard(0.0)
         self.measures.hook(done)
-        self.monitor.evidence(done)
+        self.monitor.evidence(done._replace(text=tame(done.text)))
         self._deadline = None
         self._remember()  # a node is not to be demoted any more, or is
 
@@ -307,7 +308,7 @@ class Supervisor:
 
     def _keep(self, entry: dict[str, Any]) -> None:
         self.count += 1
-        entry["id"] = self.count
+        entry = {**tame(entry), "id": self.count}
         self.events.append(entry)
         for listener in tuple(self.listeners):
             listener(entry)

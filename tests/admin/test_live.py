@@ -33,5 +33,12 @@ async def test_every_answer_of_a_running_front_has_the_shape_that_is_told() -> N
                     assert schema is not None
                     assert errors(schema, await answer.json()) == [], route.path
                     seen += 1
+            # Who asks for a trace says of whom.
+            (trace,) = [route for route in ROUTES if route.private]
+            async with session.get(trace.path, params={"name": "1001", "kind": "aor"}) as answer:
+                found = await answer.json()
+                assert answer.status == 200
+                assert found["calls"]
+                assert errors(trace.answers[200].schema or {}, found) == []
         await load.stop()
     assert seen >= 10

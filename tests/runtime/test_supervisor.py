@@ -9,7 +9,7 @@ import pytest
 from sipfront.control import actions, evidence
 from sipfront.control.monitor import Monitor
 from sipfront.control.settings import Settings
-from sipfront.runtime.supervisor import Supervisor
+from sipfront.runtime.supervisor import NOTES, Supervisor
 from sipfront.stack import notices
 from sipfront.stack.route import NodeState, Standing
 from tests.runtime.support import EchoEngine
@@ -197,13 +197,25 @@ def test_the_line_for_fail2ban_keeps_its_shape(caplog: pytest.LogCaptureFixture)
         rejected = notices.Rejected(
             1.0, "198.51.100.7", 5061, "UDP", "credentials", "sip:1@x", "REGISTER", True
         )
-        room.supervisor.tell([rejected, notices.Note(1.0, "hedged", "abc", "to b")])
+        room.supervisor.tell([rejected, notices.Note(1.0, "hedged", "abc", "to b", "def")])
     first, second = caplog.records
     assert first.getMessage() == "rejected"
     fields = first.__dict__["fields"]
     assert list(fields) == ["host", "port", "transport", "reason", "aor", "method", "banned"]
     assert fields["host"] == "198.51.100.7"
     assert second.getMessage() == "hedged"
+    calls = {"call_id": "abc", "other_call_id": "def"}
+    assert second.__dict__["fields"] == {**calls, "detail": "to b"}
+
+
+def test_so_many_lines_about_single_calls_a_second(caplog: pytest.LogCaptureFixture) -> None:
+    room = Room()
+    with caplog.at_level(logging.INFO, "sipfront"):
+        many = [notices.Note(1.0, "call moved", str(n), "") for n in range(NOTES + 7)]
+        room.supervisor.tell([*many, notices.Note(2.1, "call moved", "later", "")])
+    words = [record.getMessage() for record in caplog.records]
+    assert words == ["call moved"] * NOTES + ["notes_left_out", "call moved"]
+    assert caplog.records[NOTES].__dict__["fields"] == {"count": 7}
 
 
 def test_events_of_the_runtime_stand_beside_them() -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from sipfront.sip import headers as h
+from sipfront.stack.notices import Note
 from sipfront.stack.record import (
     CALLEE,
     CALLER,
@@ -285,6 +286,21 @@ def test_a_phone_that_is_silenced_and_rung_again_is_one_call() -> None:
     assert record.done == MOVED | SILENCED
     assert record.ended == 0.0
     assert invite.message.named(b"x-sipfront-call") == [record.id]
+
+
+def test_what_is_done_is_told_with_both_call_ids() -> None:
+    """So that the lines of a call are found by the Call-ID of either leg."""
+    world = World()
+    tracked(world)
+    ringing(world)
+    (record,) = world.engine.shared.records.live
+    assert record.other not in (b"", record.call_id)
+    both = {record.call_id.decode(), record.other.decode()}
+    world.route(1, DOWN, FENCED)
+    world.out()
+    notes = [note for note in world.log if isinstance(note, Note)]
+    assert {note.event for note in notes} == {"call moved", "call silenced"}
+    assert all({note.call_id, note.other_call_id} == both for note in notes)
 
 
 def test_a_call_of_a_node_that_dies_while_it_rings() -> None:
