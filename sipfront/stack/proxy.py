@@ -7,11 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sipfront.sip.headers import (
-    AUTHORIZATION,
-    PROXY_AUTHORIZATION,
-    SUBSCRIPTION_STATE,
-)
+from sipfront.sip.headers import AUTHORIZATION, PROXY_AUTHORIZATION, SUBSCRIPTION_STATE
 from sipfront.sip.reply import reply
 from sipfront.stack.aftermath import Aftermath
 from sipfront.stack.again import again
