@@ -15,9 +15,9 @@ cdef class Builder:
     cdef Shared _shared
 
     @cython.locals(shared=Shared, listener=Listener, branch=bytes, edits=list, leg=Leg, field=tuple, extra=bytes, data=bytes, target=bytes)
-    cpdef tuple to_node(self, Message message, Plan plan, int node, Flow flow, Flow by)
+    cpdef tuple to_node(self, Message message, Plan plan, int node, Flow flow, Flow by, ServerTx tx)
     @cython.locals(shared=Shared, listener=Listener, branch=bytes, edits=list, leg=Leg, data=bytes, contact=bytes)
-    cpdef tuple to_outside(self, Message message, Plan plan, Target target, int node)
+    cpdef tuple to_outside(self, Message message, Plan plan, Target target, int node, ServerTx tx)
     @cython.locals(field=tuple)
     cdef object _named_dialogs(self, Message message, list edits, bint inward)
     @cython.locals(field=tuple)

@@ -10,16 +10,17 @@ from sipfront.stack.transaction cimport ClientTx, ServerTx
 cdef int PROCEEDING, FROM, TO
 
 cdef class Records:
-    cdef object _limit, _fresh
+    cdef object _limit, _fresh, _lasting
     cdef public dict _live, _dialogs, _dirty
-    cdef public list _gone
+    cdef public list _gone, ended_calls
+    cdef public double follows_until
     cdef double _sweep_at
     cdef public int begun
 
     @cython.locals(request=Message, leg=Leg, key=tuple, known=Record, record=Record, record_=Record)
     cpdef started(self, ServerTx server, Plan plan, epoch, double now)
     @cython.locals(record=Record)
-    cdef Record _begin(self, Message request, tuple key, double now)
+    cdef Record _begin(self, bytes name, Message request, tuple key, double now)
     cdef object _again(self, Record record, Plan plan)
     cdef object _second(self, Record record, tuple key, Message request, Plan plan)
     @cython.locals(plan=Plan, record=Record, first=bint, branch=ClientTx)

@@ -1,6 +1,7 @@
 # Types of the compiled build; the meaning stands in shared.py.
 import cython
 
+from sipfront.sip.message cimport Message
 from sipfront.stack.bindings cimport Bindings
 from sipfront.stack.dialog cimport Legs
 from sipfront.stack.flows cimport Flow, Flows, Listener
@@ -8,10 +9,10 @@ from sipfront.stack.guard cimport Guard, Nonces
 from sipfront.stack.pair cimport Pair
 from sipfront.stack.records cimport Records
 from sipfront.stack.tally cimport Tally
-from sipfront.stack.transaction cimport ServerTx
+from sipfront.stack.transaction cimport ClientTx, ServerTx
 
 cdef class Shared:
-    cdef public object settings, tokens, accounts, registrar, named, enrolments, mask
+    cdef public object settings, tokens, accounts, registrar, named, enrolments, mask, setups
     cdef public Flows flows
     cdef public Legs legs
     cdef public Bindings bindings
@@ -33,3 +34,7 @@ cdef class Shared:
     cpdef tell(self, notice)
     @cython.locals(at=Py_ssize_t)
     cpdef bytes fresh(self)
+    @cython.locals(request=Message, flow=Flow, content=bytes)
+    cpdef bytes lasting(self, ServerTx server, bytes what=*)
+    @cython.locals(request=Message, where=bytes, before=int, one=ClientTx)
+    cpdef bytes branch(self, ServerTx server, Flow flow)
