@@ -28,13 +28,14 @@ if TYPE_CHECKING:
     from bench.figures import Figures
     from bench.loads import Load
     from bench.subjects import Subject
-    from probes.sipp.process import Run
 
 BINDINGS, CALLS = 100_000, 10_000
 #: Light nodes at addresses that SIPp's called parties do not use.
 NODES = ("127.0.10.13", "127.0.10.14")
 #: A second: how fast the bindings come, and the calls that stay up.
-COMING, CALLING = 2_000, 400
+COMING, CALLING = 1_000, 300
+#: Share of the phones that may fail to register: the rush is not what is measured.
+ABSENT = 0.02
 #: Seconds that the calls stay up: longer than any run.
 UP = 3_000
 #: Megabytes of the ring: some 20 s at 1,000 calls/s.
@@ -75,7 +76,7 @@ class Laden(Bench):
     ) -> None:
         super().__init__(plan, folder, progress)
         self.bindings, self.calls = bindings, calls
-        self.up: Run | None = None
+        self.there = bindings  #: how many phones did register
 
     def candidates(self, row: int = 0) -> list[Subject]:  # noqa: ARG002 - there is one set
         """An empty front, a full one, the floor."""
@@ -102,7 +103,7 @@ class Laden(Bench):
         await subject.stop()
         await subject.start()
         await asyncio.sleep(1.0)
-        weight = (subject.memory() - empty) / self.bindings
+        weight = (subject.memory() - empty) / self.there
         self.figures.add("memory of a binding, after a restart", subject.name, "octets", weight)
 
     async def register(self, subject: Held) -> None:
@@ -114,7 +115,8 @@ class Laden(Bench):
             notes = await self.send(subject, loads.REGISTER, self.bindings, batch=0)
         finally:
             self.plan = kept
-        if notes["failed"]:
+        self.there = self.bindings - notes["failed"]
+        if notes["failed"] > ABSENT * self.bindings:
             raise SubjectError(f"{notes['failed']} of {self.bindings} phones did not register")
 
     @contextlib.asynccontextmanager
