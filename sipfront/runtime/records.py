@@ -43,6 +43,8 @@ class Recorder:
         self._shared = shared
         self._nodes = list(nodes)
         self._offset = wall_offset
+        #: rows that are made already
+        self._made: dict[Record, CallRow] = {}
 
     def restore(
         self,
@@ -88,7 +90,14 @@ class Recorder:
             shared.records.gone(removed, now)
         changed, gone = shared.records.changes(now)
         if changed or gone:
-            self.store.put([self.row(record) for record in changed], [_name(name) for name in gone])
+            made = self._made
+            rows = [made.pop(one) if one in made else self.row(one) for one in changed]
+            self.store.put(rows, [_name(name) for name in gone])
+
+    def last(self, record: Record) -> CallRow:
+        """The row of a call that has just ended, which is handed to the table soon."""
+        row = self._made[record] = self.row(record)
+        return row
 
     def row(self, record: Record) -> CallRow:
         """A record as it is kept."""

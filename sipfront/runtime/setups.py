@@ -204,7 +204,7 @@ class Journaling:
         if closed:
             shared.records.ended_calls = []
         for record in closed or ():
-            row = self._recorder.row(record)
+            row = self._recorder.last(record)
             entry = self._over(row)
             entries.append(entry)
             self._keep(b"call " + record.id, entry, done=True)

@@ -12,6 +12,7 @@ import contextlib
 import os
 import stat
 import time
+from struct import Struct
 from typing import TYPE_CHECKING
 from zlib import crc32
 
@@ -28,6 +29,7 @@ LARGEST = 64 << 20
 GROWN = 4 << 20
 #: Length and checksum before each entry.
 _HEAD = 8
+_PACK = Struct(">II").pack
 #: Where the checksum starts: eight zeros are no entry.
 _SEED = 0x53495046
 
@@ -155,7 +157,7 @@ class Journal:
 
 
 def _head(entry: bytes) -> bytes:
-    return len(entry).to_bytes(4, "big") + crc32(entry, _SEED).to_bytes(4, "big")
+    return _PACK(len(entry), crc32(entry, _SEED))
 
 
 def _framed(entry: bytes) -> bytes:
