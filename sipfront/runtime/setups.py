@@ -13,7 +13,7 @@ import marshal
 import os
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sipfront.runtime.persist import MARSHAL, place_of
 from sipfront.sip.errors import SipError
@@ -59,6 +59,13 @@ def where(store: str) -> Path | None:
     return folder / f"sipfront-{os.geteuid()}-{digest}.journal"
 
 
+class Tell(Protocol):
+    """Where an event goes (:meth:`sipfront.runtime.supervisor.Supervisor.record`)."""
+
+    def __call__(self, kind: str, text: str, *, loud: bool = False) -> None:
+        """An event and its text; ``loud``: somebody should look."""
+
+
 class Journaling:
     """One engine and one journal."""
 
@@ -69,14 +76,15 @@ class Journaling:
         recorder: Recorder,
         store: str,
         offset: float,
-        tell: Callable[[str, str], None],
+        tell: Tell,
     ) -> None:
         """``offset``: wall clock minus monotonic clock, seconds; ``tell``: an event and its text."""
         path = where(store)
         self.journal = None if path is None else Journal(path)
         self._tell = tell
         if self.journal is not None and self.journal.trouble:
-            tell("journal_unread", f"calls in set-up may be forgotten: {self.journal.trouble}")
+            text = f"calls in set-up may be forgotten: {self.journal.trouble}"
+            tell("journal_unread", text, loud=True)
         self.resumed = self.lost = self.dropped = 0
         self._engine = engine
         self._persist = persist
@@ -299,7 +307,7 @@ class Journaling:
             text = (
                 f"calls in set-up would be forgotten by a restart: {journal.path}: {error.strerror}"
             )
-            self._tell("journal_lost", text)
+            self._tell("journal_lost", text, loud=True)
 
 
 def _entry(kind: int, key: bytes, value: Any) -> bytes:

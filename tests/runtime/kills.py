@@ -277,7 +277,8 @@ class Sim:
         self.at(SAVES, lambda: self._save(world))
         self.flush()
 
-    def _tell(self, kind: str, text: str) -> None:
+    def _tell(self, kind: str, text: str, *, loud: bool = False) -> None:
+        assert loud == kind.startswith("journal")
         self.told.append((kind, text))
 
     def kill(self, down: float) -> None:
