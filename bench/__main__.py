@@ -21,7 +21,7 @@ def main() -> int:
     parser.add_argument("--full", action="store_true", help="all lengths, all peers (an hour)")
     parser.add_argument("--only", action="append", default=[], help="only this part of the whole")
     parser.add_argument("--results", type=Path, default=whole.folder(), help="a folder")
-    verbs = parser.add_subparsers(dest="verb", help="default: all promises, a quarter of an hour")
+    verbs = parser.add_subparsers(dest="verb", help="default: all promises, half an hour")
     speed.add(verbs)
     verb = verbs.add_parser("faults", help="faults under load on a real Asterisk pair (root)")
     verb.add_argument("fault", type=one_of(faults.FAULTS), nargs="*", help=names(faults.FAULTS))

@@ -1,8 +1,8 @@
 """``make bench``: everything that is promised about speed, in one run, as one table.
 
-``short`` takes a quarter of an hour, ``full`` all lengths and all peers.  Each part leaves its own
-table, JSON and picture; :mod:`bench.goals` makes the last table of them.  A part that cannot be
-run here is named with the reason.
+``short`` takes less than half an hour, ``full`` has all lengths and all peers.  Each part leaves
+its own table, JSON and picture; :mod:`bench.goals` makes the last table of them.  A part that
+cannot be run here is named with the reason.
 """
 
 from __future__ import annotations
