@@ -346,7 +346,8 @@ class Monitor:
         self._calm = (
             self._pair.quiet(now)
             and self._teller.alarm_at is None
-            and self._changes.hooks.pending is None
+            and now >= self._book.settled
+            and not self._changes.hooks.busy(now)
             and view.active is not None
             and all(node.state is State.UP and not node.cannot for node in view.nodes)
             and not self._book.thresholds()
@@ -358,7 +359,8 @@ class Monitor:
         hooks, teller, book = self._changes.hooks, self._teller, self._book
         seen = (book.key(now), hooks.pending, now < hooks.blocked_until, *hooks.owed.values())
         due = teller.alarm_at is not None and now >= teller.alarm_at
-        due = due or any(now >= at > self._checked_at for at in hooks.thresholds())
+        times = (*hooks.thresholds(), book.settled)
+        due = due or any(now >= at > self._checked_at for at in times)
         same = seen == self._seen and self._changes.current.rule in _LASTING
         self._seen = seen
         self._checked_at = now

@@ -237,6 +237,10 @@ class Hooks:
         late = f"it did not end within {wait.until - wait.since:g} s"
         return f"the change of role is given up: {self._fail(late, now)}"
 
+    def busy(self, now: float) -> bool:
+        """Something waits for a hook, or for the time at which one is tried again."""
+        return self.pending is not None or bool(self.owed) or now < self.blocked_until
+
     def thresholds(self) -> list[float]:
         """When something here may change by time alone."""
         times = [self.blocked_until]

@@ -123,6 +123,11 @@ class Book:
 
     # ------------------------------------------------------------------ views
 
+    @property
+    def settled(self) -> float:
+        """From when on the first answers should be there: before that nothing is alarming."""
+        return self.started + self.s.start_wait
+
     def settling(self, watch: Watch, now: float) -> float:
         """How long the node must still be UP before it counts again."""
         if not self._settling[watch.index] or watch.index == self.active:

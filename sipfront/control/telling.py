@@ -121,7 +121,7 @@ class Teller:
             if mended:
                 self.event(now, "mended", f"redundant: {sentence}")
             return mended
-        if self.alarm_at is None and now < self._book.started + self._s.start_wait:
+        if self.alarm_at is None and now < self._book.settled:
             return False  # the first answers are still on their way
         if self.alarm_at is None or now >= self.alarm_at:
             first = self.alarm_at is None

@@ -81,6 +81,21 @@ def test_a_node_that_is_owed_its_demotion_gets_it_and_is_not_ready_before() -> N
     assert made.view().nodes[0].ready
 
 
+def test_a_pair_that_is_not_redundant_from_the_start_is_told_and_its_hook_tried_again() -> None:
+    """All nodes are UP and nobody calls: nothing else would wake the front."""
+    sim = Sim(settings=settings(hooks=(Hook("demote", required=True, timeout=1.0),)), active=1)
+    sim.hooks(demote="fail")
+    sim.monitor = Monitor(sim.settings, sim.now, 1, 5, (), Past(owed=(Left(0, 5),)))
+    sim._carry_out()
+    sim.run(2.0)
+    assert "demote hook: fail" in sim.events[-1].sentence
+    assert sim.kinds()[-1] == "alarm"
+    sim.hooks(demote="good")
+    sim.run(10.0)
+    assert sim.monitor.redundancy()[0]
+    assert sim.kinds()[-1] == "mended"
+
+
 def test_who_is_owed_a_hook_that_is_configured_no_more_is_not() -> None:
     made = Monitor(settings(), 0.0, 1, 6, (), Past(owed=(Left(0, 6),)))
     assert made.past == Past()
