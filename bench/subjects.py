@@ -23,6 +23,7 @@ import yaml
 
 from bench import usage
 from bench.builds import ROOT, Build
+from sipfront.runtime.setups import where
 from tests.lab.front import certificate as made_certificate
 
 #: Everything is on addresses that the lab of real peers does not use.
@@ -181,6 +182,13 @@ class Sipfront(Subject):
         self.launch(command, self.folder, **self.build.environment())
         self.version = self.build.version()
         await self.ready()
+
+    async def stop(self) -> None:
+        """End it; what it kept in memory for the next one is of no use."""
+        await super().stop()
+        journal = where(f"sqlite://{self.folder / 'state.db'}")
+        if journal is not None:
+            journal.unlink(missing_ok=True)
 
     async def ready(self) -> None:
         """Wait until both nodes are up."""

@@ -268,6 +268,8 @@ class Journaling:
         elif len(settling) > MOST:
             del settling[: len(settling) - MOST]
         self._turn += 1
+        if not self._live and self.journal is not None and self.journal.idle:
+            self._anew()
         if self._live and now - self._touched >= TOUCH:
             self._touched = now
             self._do(Journal.touch)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sipfront.runtime.setups import SHM, where
-from sipfront.store.journal import Journal
+from sipfront.store.journal import IDLE, Journal
 from tests.runtime.kills import Sim
 
 CALLS = 12
@@ -53,6 +53,9 @@ def test_a_journal_that_was_emptied_in_time_is_no_journal(memory: Path) -> None:
     (file,) = memory.iterdir()
     again = Journal(file)
     assert again.trouble == ""
+    sim.journaling.journal.append([bytes(IDLE)])  # type: ignore[union-attr]
+    sim.run(0.1)
+    assert file.stat().st_size < 100
     sim.journaling.close()
     assert list(memory.iterdir()) == []
 

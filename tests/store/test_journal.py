@@ -52,6 +52,9 @@ def test_it_is_begun_anew_with_what_counts(path: Path, monkeypatch: pytest.Monke
         largest = max(largest, path.stat().st_size)
     assert largest < 1200
     assert Journal(path).entries[0] == b"kept"
+    assert not one.idle
+    one.append([bytes(module.IDLE)])
+    assert one.idle
     one.close(remove=True)
     assert list(path.parent.iterdir()) == []
 
