@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sipfront.demo.watcher import Watcher
 
 #: Seconds for a process of ours to start, on a machine that is busy with everything else.
-START = 20.0
+START = 60.0
 #: Seconds to end in order before it is ended by force.
 STOP = 5.0
 

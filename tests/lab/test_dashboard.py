@@ -77,8 +77,26 @@ async def test_a_kill_a_freeze_and_a_restart(
     # A call opens as a diagram of what became of it.
     await page.locator("#list-calls button", has_text="600").last.click()
     await board.says("#call-body .ladder", "200, answered")
+    await board.says("#call-body .messages", "who have the token")
     await board.shot("call", whole=False)
     await page.keyboard.press("Escape")
+    # With the token every message is shown, of both sides and both nodes.
+    await board.unlock((stage.folder / "token").read_text().strip())
+    await page.locator("#list-calls button", has_text="600").last.click()
+    await board.says("#call-body .messages .ladder", "INVITE")
+    await page.locator("#call-body .messages summary").first.click()
+    await page.locator("#call-body .messages summary").nth(1).click()
+    await board.says("#call-body .wire-text", "INVITE sip:")
+    await board.shot("call-messages", whole=False)
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("2")
+    await page.locator("#phones button", has_text="1003").click()
+    await board.says("#call-body .facts", "pbx-a: for")
+    await board.says("#call-body .messages .ladder", "1003")
+    await board.shot("phone-in-detail", whole=False)
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("1")
+    await page.keyboard.press("l")
 
     # The older failover is explained when it is asked for.
     await page.locator("#events button", has_text="pbx-a is left for pbx-b").click()

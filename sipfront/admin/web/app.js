@@ -1,7 +1,7 @@
 // Ties the page to the front: what comes by the stream is drawn, keys and buttons do what they say.
 
 import { follow, get, setToken } from "./api.js";
-import { showCall } from "./call.js";
+import { showCall, showPhone } from "./call.js";
 import { byId, put, say } from "./dom.js";
 import * as events from "./events.js";
 import * as levers from "./levers.js";
@@ -144,8 +144,8 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", plots.rebu
 
 theme(localStorage.getItem("sipfront.theme") || "auto");
 span(300);
-lists.begin(showCall);
+lists.begin(showCall, showPhone);
 changed();
 put(byId("foot"), "The same, for scripts: ", Object.assign(document.createElement("a"), { href: "/api/v1/openapi.json", textContent: "the API" }),
-  " · on a terminal: sipfront status, explain, history, calls");
+  " · on a terminal: sipfront status, explain, history, calls, trace");
 follow((kind, value) => told[kind]?.(value), linked);

@@ -1,13 +1,29 @@
-// One call: a diagram of what became of it, and what is known of its legs.
+// One call: a diagram of what became of it, what is known of its legs, and every message; one phone.
 
-import { byId, day, el, moment, put, say, svg } from "./dom.js";
+import { age, byId, day, el, moment, say } from "./dom.js";
+import { ladder, row } from "./ladder.js";
 import { party } from "./lists.js";
+import { messages } from "./trace.js";
 
 /** Show a call as it is recorded (both legs as one), or the dialogs that are known of it. */
 export function showCall(call) {
   const legs = Array.isArray(call) ? call : [];
   say(byId("call-title"), legs.length ? "A call, as its dialogs" : `${party(call.caller)} → ${party(call.reached || call.callee)}`);
-  put(byId("call-body"), ...(legs.length ? legs.map(facts) : [diagram(call), recorded(call)]));
+  const known = legs.length ? legs.map(facts) : [diagram(call), recorded(call)];
+  byId("call-body").replaceChildren(...known, messages(legs.length ? legs[0].call_id : call.call_id, "call"));
+  byId("call").showModal();
+}
+
+/** Show a phone: where it is, which nodes know it, and what it said last. */
+export function showPhone(one) {
+  say(byId("call-title"), `Phone ${one.aor}`);
+  const nodes = Object.entries(one.nodes || {}).map(([name, left]) => `${name}: ${left ? `for ${age(left)}` : "no"}`);
+  const known = list({
+    contact: one.contact, reached: one.flow, reachable: one.reachable ? "yes" : "no", "registered for": age(one.expires),
+    "last heard": one.seen === undefined ? "" : `${age(one.seen)} ago`, phone: one.user_agent, "known at": nodes.join(" · "),
+    credentials: one.credentials, "Call-ID": one.call_id, parameters: one.params,
+  });
+  byId("call-body").replaceChildren(known, messages(one.aor, "aor"));
   byId("call").showModal();
 }
 
@@ -50,10 +66,6 @@ function diagram(call) {
   return el("div", { class: "scroll" }, ladder(lanes, rows));
 }
 
-function row(at, from, to, text, tone = "") {
-  return { at, from, to, text, tone };
-}
-
 function ending(call, at, node, far) {
   const text = call.answer ? "BYE" : call.status ? String(call.status) : "given up";
   if (call.ended_by === "caller") return [row(at, "caller", far, text)];
@@ -61,38 +73,4 @@ function ending(call, at, node, far) {
   if (call.ended_by === "front") return [row(at, "front", "caller", text, "bad"), row(at, "front", far, text, "bad")];
   if (call.ended_by === "node") return [row(at, node, "caller", text)];
   return [{ at, note: `over${call.status >= 300 ? `: ${call.status}` : ""}` }];
-}
-
-const APART = 170;
-const LEFT = 74;
-const STEP = 27;
-
-function ladder(lanes, rows) {
-  const places = Object.fromEntries(lanes.map(([name], index) => [name, LEFT + 40 + index * APART]));
-  const width = LEFT + 80 + (lanes.length - 1) * APART;
-  const height = 46 + rows.length * STEP;
-  const heads = lanes.map(([name, word]) => svg("text", { x: places[name], y: 16, class: "head", "text-anchor": "middle" }, word.length > 22 ? `${word.slice(0, 21)}…` : word));
-  const posts = lanes.map(([name]) => svg("line", { x1: places[name], y1: 24, x2: places[name], y2: height - 8, class: "post" }));
-  const drawn = rows.map((one, index) => step(one, places, 46 + index * STEP, width));
-  return svg("svg", { class: "ladder", viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": rows.map(spoken).join("; ") }, posts, heads, drawn);
-}
-
-function spoken(one) {
-  const at = one.at === null || one.at === undefined ? "" : `${Math.round(one.at)} ms: `;
-  return at + (one.note || `${one.text} from ${one.from} to ${one.to}`);
-}
-
-function step(one, places, y, width) {
-  const at = one.at === null || one.at === undefined ? null : svg("text", { x: LEFT - 8, y: y + 4, class: "tick", "text-anchor": "end" }, time(one.at));
-  if (one.note) return svg("g", null, at, svg("text", { x: (LEFT + width) / 2, y: y + 4, class: "note", "text-anchor": "middle" }, one.note));
-  const [from, to] = [places[one.from], places[one.to]];
-  const side = to > from ? 1 : -1;
-  return svg("g", { class: `arrow ${one.tone}` }, at,
-    svg("line", { x1: from, y1: y, x2: to - 2 * side, y2: y }),
-    svg("path", { d: `M${to - 9 * side} ${y - 4}L${to - side} ${y}L${to - 9 * side} ${y + 4}` }),
-    svg("text", { x: (from + to) / 2, y: y - 5, "text-anchor": "middle" }, one.text));
-}
-
-function time(milliseconds) {
-  return milliseconds < 10000 ? `${Math.round(milliseconds)} ms` : `${(milliseconds / 1000).toFixed(1)} s`;
 }

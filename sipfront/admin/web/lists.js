@@ -7,11 +7,13 @@ const LISTS = ["calls", "phones", "trunks", "counters"];
 let current = "calls";
 let status = {};
 let openCall = null;
+let openPhone = null;
 let paths = [];
 
 /** Tabs as WAI-ARIA wants them: one of them in the tab order, arrows between them. */
-export function begin(showCall) {
+export function begin(showCall, showPhone) {
   openCall = showCall;
+  openPhone = showPhone;
   for (const name of LISTS) {
     const tab = byId(`tab-${name}`);
     tab.addEventListener("click", () => show(name));
@@ -133,8 +135,10 @@ function drawDialogs(dialogs) {
 }
 
 function drawPhones(bindings) {
-  const rows = bindings.map((one) => [one.aor, one.reachable ? "✓ yes" : "✕ no", one.expires === undefined ? "–" : age(one.expires), one.flow, one.user_agent || "–", one.contact]);
-  put(byId("phones"), table(["address", "reachable", "for", "by", "phone", "contact"], rows, "No phone is registered here.",
+  const name = (one) => el("button", { type: "button", class: "plain", onclick: () => openPhone(one) }, one.aor);
+  const at = (one) => Object.entries(one.nodes || {}).filter(([, left]) => left).map(([node]) => node).join(", ") || "–";
+  const rows = bindings.map((one) => [name(one), one.reachable ? "✓ yes" : "✕ no", one.expires === undefined ? "–" : age(one.expires), at(one), one.flow, one.user_agent || "–", one.contact]);
+  put(byId("phones"), table(["address", "reachable", "for", "known at", "by", "phone", "contact"], rows, "No phone is registered here.",
     bindings.length === 200 ? "The first 200." : ""));
 }
 
