@@ -20,6 +20,7 @@ class Deeper:
     """A part of :class:`sim.Sim`."""
 
     now: float
+    life: int
     cut: bool
     nodes: list[Node]
     random: random.Random
@@ -34,11 +35,13 @@ class Deeper:
     def _check(self, i: int, probe: Probe) -> None:
         """One deeper question, and its outcome when it is there."""
         self.at(PROBE_EVERY, partial(self._check, i, probe))
-        node, began = self.nodes[i], self.now
+        node, began, life = self.nodes[i], self.now, self.life
         once = 1.0 - (1.0 - node.loss_to) * (1.0 - node.loss_from)
         deaf = self.cut or not node.reachable or self.random.random() < once**SENDS
 
         def end(good: bool | None, text: str) -> None:
+            if life != self.life:
+                return
             if good is not None and probe.question == "call":
                 self.outcomes[i].append((good, self.now))
             took = self.now - began
@@ -66,9 +69,11 @@ class Deeper:
 
     def _hook(self, run: RunHook) -> None:
         what = self.behaviour[run.hook]
-        good = what == "good"
+        good, life = what == "good", self.life
 
         def end() -> None:
+            if life != self.life:
+                return  # hooks die with the front
             if good:
                 self.hooked.append((run.hook, run.node, self.now))
                 if run.hook == "fence":

@@ -119,6 +119,11 @@ def asleep(sim: Sim, chance: Random) -> None:
     sim.sleep(chance.choice([0.2, 0.5, 1.0, 3.0]))
 
 
+def restart(sim: Sim, chance: Random) -> None:
+    """The front is killed, and soon there again."""
+    sim.restart(chance.choice([0.3, 1.0, 3.0]))
+
+
 def by_hand(sim: Sim, chance: Random) -> None:
     """An operator wants a change."""
     sim.switchover(chance.choice([None, 0, 1]), force=chance.random() < 0.2)
@@ -135,6 +140,8 @@ FAULTS: tuple[Fault, ...] = (
     kill, freeze, slow, loss, one_way, flap, busy, mute, deadlock, lag, lie, bad_hooks, cut, asleep,
     by_hand, set_mode,
 )  # fmt: skip
+#: the same, and the front is killed in between, often
+RESTARTS: tuple[Fault, ...] = (*FAULTS, *(restart,) * 8)
 
 
 def heal(sim: Sim) -> None:

@@ -81,6 +81,8 @@ class Sim(Deeper, Invariants):
         self.first_silence = NEVER
         self.steps = 0
         self.sent = 0
+        #: how often the front was started anew
+        self.life = 0
         self.monitor = Monitor(self.settings, start, active, 5 if active is not None else 0)
         self._carry_out()
         if calls:
@@ -126,6 +128,18 @@ class Sim(Deeper, Invariants):
         """The front itself does not run for a while; what arrives meanwhile is read later."""
         self.now += seconds
         self.slept = self.now
+
+    def restart(self, seconds: float) -> None:
+        """The front is killed and is there again: what it knows is what it has stored."""
+        self.sleep(seconds)
+        self.life += 1
+        old = self.monitor
+        self.monitor = Monitor(self.settings, self.now, old.active, old.epoch, old.modes, old.past)
+        for node in self.nodes:
+            node.asked_since, node.asked_sends = None, 0
+        if old.view().window:
+            self.monitor.window(True, self.now)
+        self._carry_out()
 
     def truth(self) -> None:
         """Write down since when what has been true."""
@@ -274,9 +288,11 @@ class Sim(Deeper, Invariants):
 
     def _probe(self, ask: SendProbe) -> None:
         sent, self.sent = self.now, self.sent + 1
-        i, kind = ask.node, ask.kind
+        i, kind, life = ask.node, ask.kind, self.life
 
         def reply() -> None:
+            if life != self.life:
+                return
             self.hear(i)
             status = 481 if kind == "bye" else self.nodes[i].status
             self.tell(Answered(i, ask.probe, status, sent, self.now))
@@ -317,11 +333,11 @@ class Sim(Deeper, Invariants):
     def run(self, seconds: float) -> None:
         """Let so much time go by."""
         end = self.now + seconds
-        queue, monitor = self._queue, self.monitor
+        queue = self._queue
         while True:
             deadline = self._deadline
             if deadline is None:
-                deadline = self._deadline = monitor.next_deadline()
+                deadline = self._deadline = self.monitor.next_deadline()
             at = queue[0][0] if queue else float("inf")
             when = min(deadline, at)
             if when > end:
@@ -330,9 +346,9 @@ class Sim(Deeper, Invariants):
             if at <= deadline:
                 heapq.heappop(queue)[2]()
             else:
-                monitor.expire(self.now)
+                self.monitor.expire(self.now)
                 self._carry_out()
-                self._deadline = monitor.next_deadline()
+                self._deadline = self.monitor.next_deadline()
                 if self.check and self._deadline <= self.now - 1e-9:
                     raise Broken("a deadline in the past: the runtime would spin")
         self.now = end

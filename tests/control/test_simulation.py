@@ -8,19 +8,32 @@ of their own in CI: ``python tests/control/simulate.py``.  ``SIPFRONT_SCHEDULES`
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 import simulate
 from invariants import Broken
-from schedules import PROBES, Fault, bad_hooks, by_hand, deadlock, kill, lie, schedule, set_mode
+from schedules import (
+    PROBES,
+    RESTARTS,
+    Fault,
+    bad_hooks,
+    by_hand,
+    deadlock,
+    kill,
+    lie,
+    restart,
+    schedule,
+    set_mode,
+)  # fmt: skip
 from sim import Sim
 
 from sipfront.control import changes, decision
 from sipfront.control.decision import Action, Decision, View, decide
 from sipfront.control.evidence import HookDone
+from sipfront.control.monitor import Monitor
 from sipfront.control.moving import Hooks
+from sipfront.control.past import Past
 from sipfront.control.verdict import State
 
 COUNT = int(os.environ.get("SIPFRONT_SCHEDULES", "300"))
@@ -37,6 +50,14 @@ def test_the_invariants_hold_in_random_schedules(first: int) -> None:
     assert last - first < CHUNK or (kinds["failover"] and kinds["cannot serve"]), (
         "schedules in which nothing happens prove nothing"
     )
+
+
+@pytest.mark.parametrize("first", [0, 50])
+def test_they_hold_when_the_front_itself_is_killed(first: int) -> None:
+    lives = 0
+    for seed in range(first, first + 50):
+        lives += schedule(seed, only=RESTARTS).life
+    assert lives > 25
 
 
 def test_a_seed_is_one_schedule_for_ever() -> None:
@@ -103,6 +124,11 @@ def bold(hooks: Hooks, ev: HookDone, now: float) -> object:
     return _done(hooks, ev._replace(good=True), now)
 
 
+def forgetful(_: Monitor) -> Past:
+    """A front that was killed has forgotten what it did."""
+    return Past()
+
+
 @pytest.mark.parametrize(
     ("where", "name", "mutation", "only"),
     [
@@ -114,13 +140,24 @@ def bold(hooks: Hooks, ev: HookDone, now: float) -> object:
         (decision, "bound", restless, (by_hand, set_mode)),
         (decision, "_swinging", restless, (lie,)),
         (Hooks, "done", bold, (kill, bad_hooks)),
+        (Monitor, "past", property(forgetful), (by_hand, restart)),
     ],
-    ids=["careless", "deaf", "patient", "hasty", "cruel", "unbound", "swinging", "bold"],
+    ids=[
+        "careless",
+        "deaf",
+        "patient",
+        "hasty",
+        "cruel",
+        "unbound",
+        "swinging",
+        "bold",
+        "forgetful",
+    ],
 )
 def test_a_mutated_rule_is_found_out(
     where: object,
     name: str,
-    mutation: Callable[..., object],
+    mutation: object,
     only: tuple[Fault, ...],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
