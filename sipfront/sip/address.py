@@ -15,7 +15,7 @@ from __future__ import annotations
 from sipfront.sip import params
 from sipfront.sip.errors import Malformed
 from sipfront.sip.params import Pair, split
-from sipfront.sip.uri import URI, Uri, is_scheme
+from sipfront.sip.uri import URI, Uri, is_scheme, parse_uri
 
 __all__ = ["Address", "parse", "split"]
 
@@ -60,7 +60,7 @@ class Address:
     @staticmethod
     def parse(value: bytes) -> Address:
         """The one address that the whole of ``value`` is; raises :class:`Malformed`."""
-        return parse(value)
+        return parse_address(value)
 
     def __repr__(self) -> str:
         return f"Address({self.display!r}, {self.uri!r}, {self.params!r})"
@@ -77,10 +77,10 @@ class Address:
 
     def parsed(self) -> Uri:
         """The URI in parts; raises :class:`Malformed`."""
-        return Uri.parse(self.uri)
+        return parse_uri(self.uri)
 
 
-def parse(value: bytes) -> Address:
+def parse_address(value: bytes) -> Address:
     """The one address that the whole of ``value`` is; raises :class:`Malformed`.
 
     Folding and blanks at both ends are allowed; offsets are those of ``value`` as given.
@@ -142,3 +142,7 @@ def _check_uri(uri: bytes) -> None:
     scheme, colon, rest = uri.partition(b":")
     if not colon or not rest or not is_scheme(scheme):
         raise Malformed("URI without a scheme")
+
+
+#: For whoever reads ``address.parse``.
+parse = parse_address

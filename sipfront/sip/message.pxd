@@ -2,6 +2,13 @@
 import cython
 
 from sipfront.sip.fields cimport header_id, usual
+from sipfront.sip.shapes cimport number, remember, tag
+
+cdef int _CR
+cdef int CALL_ID, CONTENT_LENGTH, CSEQ, FROM, MAX_FORWARDS, OTHER, OURS, TO, VIA
+cdef bytes _LWS
+cdef list _NO_FIRST
+cdef dict _STARTS, _CSEQS
 
 cdef class Message:
     cdef readonly bytes data
@@ -14,25 +21,30 @@ cdef class Message:
 
     @cython.locals(index=int)
     cpdef tuple field(self, int hid)
+    @cython.locals(index=int)
     cpdef bint has(self, int hid)
-    @cython.locals(index=int, field=tuple, value=bytes)
+    @cython.locals(index=int, field=tuple, value=bytes, octets="const unsigned char *", start=Py_ssize_t, stop=Py_ssize_t)
     cpdef bytes value(self, int hid)
+    @cython.locals(data=bytes, field=tuple)
     cpdef list values(self, int hid)
+    @cython.locals(data=bytes, field=tuple)
     cpdef bytes lines(self, int hid)
     cpdef list named(self, bytes name)
 
 
 cpdef bytes unfold(bytes value)
-@cython.locals(data=bytes, parts=list, at=Py_ssize_t, start=Py_ssize_t, end=Py_ssize_t)
+@cython.locals(octets="const unsigned char *", parts=list, at=Py_ssize_t, start=Py_ssize_t, end=Py_ssize_t, text=bytes, edit=tuple)
 cpdef bytes splice(Message message, list edits)
-@cython.locals(message=Message, eol=Py_ssize_t, body=Py_ssize_t)
+@cython.locals(message=Message, eol=Py_ssize_t, body=Py_ssize_t, octets="const unsigned char *")
 cpdef Message scan(bytes data)
+@cython.locals(known=tuple)
 cdef object _start_line(Message message, bytes line)
 @cython.locals(data=bytes, fields=list, first=list, spellings=dict, lines=Py_ssize_t, eol=Py_ssize_t, end=Py_ssize_t, colon=Py_ssize_t, start=Py_ssize_t, stop=Py_ssize_t, hid=int, name=bytes, octet=int)
 cdef object _locate(Message message, Py_ssize_t at)
-@cython.locals(call_id=bytes, cseq=bytes, sender=bytes, target=bytes, number=bytes, method=bytes)
+@cython.locals(call_id=bytes, cseq=bytes, sender=bytes, target=bytes, method=bytes, known=tuple)
 cdef object _identify(Message message)
+cdef tuple _cseq(bytes value)
 @cython.locals(value=bytes, length=Py_ssize_t, stated=Py_ssize_t)
 cdef object _measure(Message message)
-@cython.locals(quote=Py_ssize_t, left=Py_ssize_t, right=Py_ssize_t, display=bytes, uri=bytes, tail=bytes)
+@cython.locals(found=bytes)
 cpdef bytes tag_of(bytes value)

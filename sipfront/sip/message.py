@@ -28,7 +28,8 @@ from sipfront.sip.headers import (
     TO,
     VIA,
 )
-from sipfront.sip.params import TOKEN, octets
+from sipfront.sip.params import TOKEN
+from sipfront.sip.shapes import URI, number, remember, tag
 
 #: One edit: octets [start, end) of the message become ``text``.
 Edit = tuple[int, int, bytes]
@@ -39,16 +40,15 @@ MAX_UNSIGNED = 2**32 - 1
 
 _LWS = b" \t\r\n"
 _CR = 13
-_TOKEN_LWS = octets(
-    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.!%*_+`'~" + _LWS
-)
-#: What a Request-URI may hold (RFC 3261 25.1): no control, no space, nothing that must be escaped.
-_URI = octets(bytes(octet for octet in range(33, 127) if octet not in b'"<>\\^`{|}'))
 KNOWN_METHODS = frozenset(
     b"INVITE ACK BYE CANCEL REGISTER OPTIONS SUBSCRIBE NOTIFY PUBLISH MESSAGE INFO UPDATE PRACK "
     b"REFER".split()
 )
 _NO_FIRST = [-1] * COUNT
+
+#: Start lines and CSeqs that were read, see :mod:`sipfront.sip.shapes`.
+_STARTS: dict[bytes, tuple[bytes, bytes, int, bytes]] = {}
+_CSEQS: dict[bytes, tuple[int, bytes]] = {}
 
 
 class Message:
@@ -103,7 +103,9 @@ class Message:
         if index < 0:
             return None
         field = self.fields[index]
-        value = self.data[field[2] : field[3]]
+        octets = self.data
+        start, stop = field[2], field[3]
+        value = octets[start:stop]
         return unfold(value) if 10 in value else value  # a line feed: bytes in bytes is slower
 
     def values(self, hid: int) -> list[bytes]:
@@ -111,14 +113,14 @@ class Message:
         if self._first[hid] < 0:
             return []
         data = self.data
-        return [unfold(data[f[2] : f[3]]) for f in self.fields if f[0] == hid]
+        return [unfold(data[field[2] : field[3]]) for field in self.fields if field[0] == hid]
 
     def lines(self, hid: int) -> bytes:
         """All field lines with this id as they came, CRLF included."""
         if self._first[hid] < 0:
             return b""
         data = self.data
-        return b"".join([data[f[1] : f[4]] for f in self.fields if f[0] == hid])
+        return b"".join([data[field[1] : field[4]] for field in self.fields if field[0] == hid])
 
     def named(self, name: bytes) -> list[bytes]:
         """The values of the fields with this name (lower case), for names without an id."""
@@ -152,16 +154,21 @@ def unfold(value: bytes) -> bytes:
 
 def splice(message: Message, edits: list[Edit]) -> bytes:
     """The octets of ``message`` with ``edits`` applied; edits do not overlap, any order."""
-    data = message.data
+    octets = message.data
     if len(edits) > 1:
         edits.sort()
     parts = []
     at = 0
-    for start, end, text in edits:
-        parts.append(data[at:start])
-        parts.append(text)
+    for edit in edits:
+        start, end, text = edit
+        if start > at:
+            parts.append(octets[at:start])
+        if text:
+            parts.append(text)
         at = end
-    parts.append(data[at : message.body_end])
+    end = message.body_end
+    if end > at:
+        parts.append(octets[at:end])
     return b"".join(parts)
 
 
@@ -172,10 +179,11 @@ def scan(data: bytes) -> Message:
     :class:`Garbage` for the rest.  Octets after the body are ignored (RFC 3261 18.3).
     """
     message = Message(data)
+    octets = data
     eol = data.find(b"\r\n")
     if eol <= 0:
         raise Garbage("no start line")
-    fault = _start_line(message, data[:eol])
+    fault = _start_line(message, octets[:eol])
     message.head_start = eol + 2
     body = usual(data, eol + 2, message.fields, message._first)
     if body >= 0:
@@ -197,6 +205,10 @@ def scan(data: bytes) -> Message:
 
 def _start_line(message: Message, line: bytes) -> Malformed | None:
     """RFC 3261 7.1, 7.2: exactly one space between the three parts."""
+    known = _STARTS.get(line)
+    if known is not None:
+        message.method, message.uri, message.status, message.reason = known
+        return None
     if line.startswith(b"SIP/2.0 "):
         digits = line[8:11]
         if len(digits) != 3 or not digits.isdigit() or line[11:12] not in (b" ", b""):
@@ -207,6 +219,7 @@ def _start_line(message: Message, line: bytes) -> Malformed | None:
         message.reason = line[12:]
         if b"\n" in message.reason:
             raise Garbage("bad status line")
+        remember(_STARTS, line, (b"", b"", message.status, message.reason))
         return None
     method, _, rest = line.partition(b" ")
     uri, _, version = rest.partition(b" ")
@@ -222,8 +235,9 @@ def _start_line(message: Message, line: bytes) -> Malformed | None:
         if b"SIP/" not in line.upper():
             raise Garbage("no SIP message")
         return Malformed("Bad request line")
-    if not uri.translate(_URI).isdigit():
+    if not uri.translate(URI).isdigit():
         return Malformed("Bad Request-URI")
+    remember(_STARTS, line, (method, uri, 0, b""))
     return None
 
 
@@ -300,28 +314,38 @@ def _identify(message: Message) -> Malformed | None:
         message.call_id = call_id
     if not call_id or cseq is None or not sender or not target:
         return Malformed("Missing header field")
-    if b" " in call_id:
+    if 32 in call_id:
         return Malformed("Bad Call-ID")
     try:
         message.from_tag = tag_of(sender)
         message.to_tag = tag_of(target)
     except Malformed as error:
         return error
-    number, _, method = cseq.partition(b" ")
-    method = method.strip(_LWS)
-    if not number.isdigit() and b"\t" in cseq:
-        number, _, method = cseq.replace(b"\t", b" ").partition(b" ")
-        method = method.strip()
-    if not number.isdigit() or len(number) > 16 or not method.translate(TOKEN).isdigit():
+    known = _CSEQS.get(cseq) or _cseq(cseq)
+    if known is None:
         return Malformed("Bad CSeq")
-    message.cseq = int(number)
+    message.cseq, method = known
     message.cseq_method = method
     if message.cseq > MAX_UNSIGNED:
         return Malformed("CSeq too large")
     if message.method and method != message.method:
-        known = message.method in KNOWN_METHODS
-        return Malformed("CSeq method differs", 400 if known else 501)
+        known_method = message.method in KNOWN_METHODS
+        return Malformed("CSeq method differs", 400 if known_method else 501)
     return None
+
+
+def _cseq(value: bytes) -> tuple[int, bytes] | None:
+    """Number and method of a CSeq (RFC 3261 20.16), None for what is none."""
+    digits, _, method = value.partition(b" ")
+    method = method.strip(_LWS)
+    if not digits.isdigit() and b"\t" in value:
+        digits, _, method = value.replace(b"\t", b" ").partition(b" ")
+        method = method.strip()
+    if not digits.isdigit() or len(digits) > 16 or not method.translate(TOKEN).isdigit():
+        return None
+    found = (int(digits), method)
+    remember(_CSEQS, value, found)
+    return found
 
 
 def _measure(message: Message) -> Malformed | None:
@@ -329,46 +353,22 @@ def _measure(message: Message) -> Malformed | None:
     value = message.value(CONTENT_LENGTH)
     length = len(message.data) - message.body_start
     if value is not None:
-        if not value.isdigit() or len(value) > 10:
+        stated = number(value)
+        if stated < 0:
             return Malformed("Bad Content-Length")
-        stated = int(value)
         if stated > length:
             return Malformed("Body shorter than Content-Length")
         length = stated
     message.body_end = message.body_start + length
     value = message.value(MAX_FORWARDS)
-    if value is not None and (not value.isdigit() or len(value) > 10):
+    if value is not None and number(value) < 0:
         return Malformed("Bad Max-Forwards")
     return None
 
 
 def tag_of(value: bytes) -> bytes:
-    """The tag of a From or To value, b"" if it has none (RFC 3261 19.3).
-
-    The usual form, ``display <uri>;tag=x`` without quotes, is read here; everything else by
-    :mod:`sipfront.sip.address`.
-    """
-    if value[:1] == b'"':
-        quote = value.find(b'"', 1)
-        display = b""
-        left = quote + 1
-        if quote < 0 or value.find(b"\\", 1, quote) >= 0:
-            left = -1
-    else:
-        left = 0
-    if left >= 0:
-        left = value.find(b"<", left)
-        right = value.find(b">", left)
-        if left >= 0 and right > 0:
-            display = value[value.find(b'"', 1) + 1 : left] if value[:1] == b'"' else value[:left]
-            uri = value[left + 1 : right]
-            tail = value[right + 1 :]
-            if (
-                (not display or display.translate(_TOKEN_LWS).isdigit())
-                and uri.translate(_URI).isdigit()
-                and tail[:5] in (b";tag=", b"")
-                and (not tail or tail[5:].translate(TOKEN).isdigit())
-            ):
-                return tail[5:]
-    tag = address.parse(value).param(b"tag")
-    return tag or b""
+    """The tag of a From or To value, b"" if it has none (RFC 3261 19.3); raises Malformed."""
+    found = tag(value)
+    if found is None:
+        found = address.parse(value).param(b"tag") or b""
+    return found

@@ -22,6 +22,7 @@ def octets(allowed: bytes) -> bytes:
 
 
 BLANKS = b" \t"
+_LWS = b" \t\r\n"
 TOKEN = octets(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.!%*_+`'~")
 #: Controls that a quoted string may hold only behind a backslash; the tab is a blank.
 _CONTROLS = bytes(range(9)) + bytes(range(10, 32)) + b"\x7f"
@@ -180,7 +181,7 @@ def split(value: bytes) -> list[tuple[int, int]]:
     an empty element among others is not allowed (section 25.1 has no empty elements).
     Raises :class:`Malformed`.
     """
-    ends = []
+    ends: list[int] = []
     if _COMMA in value:
         if _QUOTE in value or _LEFT in value:
             ends = _commas(value)
@@ -194,9 +195,9 @@ def split(value: bytes) -> list[tuple[int, int]]:
     begin = 0
     for end in ends:
         start, stop = begin, end
-        while start < stop and value[start] in b" \t\r\n":
+        while start < stop and value[start] in _LWS:
             start += 1
-        while stop > start and value[stop - 1] in b" \t\r\n":
+        while stop > start and value[stop - 1] in _LWS:
             stop -= 1
         if start < stop:
             spans.append((start, stop))

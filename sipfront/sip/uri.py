@@ -17,6 +17,7 @@ from __future__ import annotations
 from sipfront.sip.errors import Malformed
 from sipfront.sip.host import host_key, host_port
 from sipfront.sip.params import octets
+from sipfront.sip.shapes import remember
 
 # Octets as numbers: ``37 in data`` is fifteen times as fast as ``b"%" in data``.
 _PERCENT = 37
@@ -35,6 +36,8 @@ _SCHEME = octets(_ALNUM + b"+-.")
 URI = octets(_UNRESERVED + b"%;/?:@&=+$,[]#")
 _NUMBER_MARKS = b"-.()"
 _UNRESERVED_SET = frozenset(_UNRESERVED)
+
+_KNOWN: dict[bytes, Uri] = {}
 
 #: URI parameters that must be in both URIs or in none for these to be the same (19.1.4).
 _BOTH_OR_NONE = (b"user", b"ttl", b"method", b"maddr", b"transport")
@@ -135,7 +138,18 @@ class Uri:
     what follows the colon, is set (it is empty for sip and sips).
     """
 
-    __slots__ = ("headers", "host", "opaque", "params", "port", "raw", "scheme", "user")
+    __slots__ = (
+        "_host_key",
+        "_pairs",
+        "headers",
+        "host",
+        "opaque",
+        "params",
+        "port",
+        "raw",
+        "scheme",
+        "user",
+    )
 
     def __init__(
         self,
@@ -156,11 +170,14 @@ class Uri:
         self.params = params
         self.headers = headers
         self.opaque = opaque
+        # Made when they are first asked for: a URI that is remembered is asked often.
+        self._host_key: bytes | None = None
+        self._pairs: dict[bytes, bytes] | None = None
 
     @staticmethod
     def parse(data: bytes) -> Uri:
         """The URI that the whole of ``data`` is; raises :class:`Malformed`."""
-        return parse(data)
+        return parse_uri(data)
 
     def __bytes__(self) -> bytes:
         return self.raw
@@ -180,17 +197,23 @@ class Uri:
     @property
     def host_key(self) -> bytes:
         """The host for comparison, see :func:`host_key`."""
-        return host_key(self.host)
+        folded = self._host_key
+        if folded is None:
+            folded = self._host_key = host_key(self.host)
+        return folded
 
     def param(self, name: bytes) -> bytes | None:
         """The value of the parameter ``name`` (lower case): b"" for a flag, None when absent."""
         if not self.params:
             return None
-        for piece in self.params.split(b";"):
-            key, _, value = piece.partition(b"=")
-            if key.lower() == name:
-                return value
-        return None
+        pairs = self._pairs
+        if pairs is None:
+            pairs = {}
+            for piece in self.params.split(b";"):
+                key, _, value = piece.partition(b"=")
+                pairs.setdefault(key.lower(), value)
+            self._pairs = pairs
+        return pairs.get(name)
 
     def without(self, *names: bytes) -> Uri:
         """The URI without the parameters ``names`` (lower case).
@@ -264,8 +287,23 @@ class Uri:
         )
 
 
-def parse(data: bytes) -> Uri:
-    """The URI that the whole of ``data`` is; raises :class:`Malformed`."""
+def parse_uri(data: bytes) -> Uri:
+    """The URI that the whole of ``data`` is; raises :class:`Malformed`.
+
+    The same ones come again and again (a node's Contact in every answer), so they are remembered.
+    """
+    known = _KNOWN.get(data)
+    if known is None:
+        known = _parsed(data)
+        remember(_KNOWN, data, known)
+    return known
+
+
+#: For whoever reads ``uri.parse``.
+parse = parse_uri
+
+
+def _parsed(data: bytes) -> Uri:
     colon = data.find(b":")
     if colon < 1:
         raise Malformed("URI without a scheme")

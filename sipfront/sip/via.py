@@ -8,6 +8,7 @@ Anything of sipfront may import it.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from sipfront.sip import params
@@ -23,17 +24,35 @@ _BLANKS = b" \t"
 #: What a branch of RFC 3261 begins with (8.1.1.7); one without it, or with nothing behind it, is
 #: matched by the rules of RFC 2543 (17.2.3).
 COOKIE = b"z9hG4bK"
+#: The shape that nearly all have.  Nothing in it needs another look but the sent-by, and that a
+#: flag does not stand on both sides.
+_USUAL = re.compile(
+    rb"SIP/2\.0/(UDP|TCP|TLS|WS|WSS) ([0-9A-Za-z.:\[\]-]+)"
+    rb"((?:;rport)?;branch=([0-9A-Za-z.!%*_+`'~-]+)(?:;rport)?(?:;alias)?)"
+)
+_FLAG = b";rport"
 
 
 class Via:
     """One via-parm, immutable by convention.
 
     ``protocol`` is ``SIP/2.0`` for SIP, ``transport`` is in upper case, ``host`` as received (an
-    IPv6 one with its brackets), ``port`` None when absent, ``branch`` b"" when absent.  ``params``
+    IPv6 one with its brackets), ``port`` None when absent, ``branch`` b"" when absent; ``sent_by``
+    is host and port as received, in lower case, for comparisons.  ``params``
     is everything behind the sent-by, with the first ``;``.
     """
 
-    __slots__ = ("_head", "branch", "host", "pairs", "params", "port", "protocol", "transport")
+    __slots__ = (
+        "_head",
+        "_pairs",
+        "branch",
+        "host",
+        "params",
+        "port",
+        "protocol",
+        "sent_by",
+        "transport",
+    )
 
     def __init__(
         self,
@@ -42,33 +61,42 @@ class Via:
         host: bytes,
         port: int | None,
         params: bytes,
-        pairs: list[Pair],
+        pairs: list[Pair] | None,
         branch: bytes,
         head: bytes,
+        sent_by: bytes,
     ) -> None:
         self.protocol = protocol
         self.transport = transport
         self.host = host
         self.port = port
         self.params = params
-        self.pairs = pairs
+        self._pairs = pairs  # None: of the usual shape, and nobody has asked yet
         self.branch = branch
         self._head = head
+        self.sent_by = sent_by.lower()
 
     @staticmethod
     def parse(value: bytes) -> Via:
         """The one Via that the whole of ``value`` is; raises :class:`Malformed`."""
-        return parse(value)
+        return parse_via(value)
 
     def __repr__(self) -> str:
         return f"Via({self._head + self.params!r})"
 
     def param(self, name: bytes) -> bytes | None:
         """A parameter (lower-case name) as received: b"" for a flag, None when absent."""
-        for key, value in self.pairs:
-            if key == name:
-                return value
-        return None
+        pairs = self._pairs
+        if pairs is None:
+            pairs = self._pairs = params.parse(self.params)
+        return params.get(pairs, name)
+
+    @property
+    def rport(self) -> bool:
+        """Whether ``rport`` stands in it, with a value or without (RFC 3581 section 3)."""
+        if self._pairs is None:
+            return self.params.find(_FLAG) >= 0
+        return params.get(self._pairs, b"rport") is not None
 
     def stamped(self, host: bytes, port: int, keep: int = 0) -> bytes:
         """The value to be sent back, with the true source of the request in it.
@@ -78,6 +106,12 @@ class Via:
         overwritten, and everything else keeps its octets.  ``keep``: the answer to a ``keep``
         without a value, how often the peer is to send a keep-alive, seconds (RFC 6223); 0: none.
         """
+        if self._pairs is None:  # nothing but a branch and flags
+            flag = self.params.find(_FLAG)
+            if flag >= 0:
+                text = self.params
+                end = flag + len(_FLAG)
+                return b"%b%b=%d%b;received=%b" % (self._head, text[:end], port, text[end:], host)
         out = [self._head]
         wanted = False
         for piece in params.pieces(self.params)[1:]:
@@ -99,8 +133,15 @@ def _is_token(data: bytes) -> bool:
     return data.translate(params.TOKEN).isdigit()
 
 
-def parse(value: bytes) -> Via:
+def parse_via(value: bytes) -> Via:
     """The one Via that the whole of ``value`` is (folded or not); raises :class:`Malformed`."""
+    usual = _USUAL.fullmatch(value)
+    if usual is not None:
+        transport, sent_by, tail, branch = usual.groups()
+        if tail.count(_FLAG) < 2:
+            host, port = host_port(sent_by)
+            head = value[: -len(tail)]
+            return Via(b"SIP/2.0", transport, host, port, tail, None, branch, head, sent_by)
     value = params.straight(value).strip(_BLANKS)
     if value[:8] == b"SIP/2.0/":
         protocol = b"SIP/2.0"
@@ -135,4 +176,9 @@ def parse(value: bytes) -> Via:
     tail = value[semicolon:]
     pairs = params.parse(tail)
     branch = params.get(pairs, b"branch") or b""
-    return Via(protocol, transport, host, port, tail, pairs, branch, value[:semicolon])
+    head = value[:semicolon]
+    return Via(protocol, transport, host, port, tail, pairs, branch, head, sent_by)
+
+
+#: For whoever reads ``via.parse``.
+parse = parse_via

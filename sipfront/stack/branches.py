@@ -134,10 +134,9 @@ class Builder:
         kept = None if leg is None else leg.kept
         if leg is not None and kept is not None:
             message = kept.outward(message, message.cseq + kept.out_shift)
-        if shared.mask.needed(message) or reginfo.listed(message):
-            plan.masked = reginfo.masked(shared, message, target.flow, edits)
-            if kept is not None:
-                plan.masked = kept.called_inside(plan.masked)
+        plan.masked = reginfo.masked(shared, message, target.flow, edits)
+        if plan.masked and kept is not None:
+            plan.masked = kept.called_inside(plan.masked)
         if shared.legs.renamed:
             self._named_dialogs(message, edits, False)
         secure = target.uri[:5].lower() == b"sips:"
@@ -221,8 +220,7 @@ class Builder:
             kept = self._kept(server, plan, message)
             if kept is not None:
                 message = kept.outward(message, request.cseq)
-            if shared.mask.needed(message):
-                shared.mask.edits(message, edits)
+            shared.mask.edits(message, edits)
             if message.status in (401, 407):
                 stale(shared, client, request, message, now, edits)
             if plan.registration is not None:
@@ -311,8 +309,7 @@ class Builder:
 
     def _shown(self, value: bytes) -> bytes:
         """A From or To value of a node as the outside sees it."""
-        mask = self._shared.mask
-        return mask.pattern.sub(mask.domain, value)
+        return self._shared.mask.clean(value)
 
     def _learn(
         self,

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sipfront.sip.uri import Uri
-from sipfront.stack import forward
-from sipfront.stack.hiding import literal
+from sipfront.sip.uri import parse_uri
+from sipfront.stack.forward import hidden
+from sipfront.stack.hiding import NAMED, literal
 
 if TYPE_CHECKING:
+    from sipfront.sip.uri import Uri
     from sipfront.stack.flows import Flow, Listener
     from sipfront.stack.shared import Shared
     from sipfront.stack.tagmap import Kept
@@ -31,7 +32,6 @@ class Hide:
         listener: Listener,
         node: int,
         flow: Flow | None,
-        *,
         redirect: bool = False,
         secure: bool = False,
         kept: Kept | None = None,
@@ -49,7 +49,24 @@ class Hide:
 
     def __call__(self, raw: bytes) -> bytes:
         """The URI that stands for ``raw`` on the other side; raises Malformed."""
-        uri = Uri.parse(raw)
+        flow = self._flow
+        if self._kept is not None or self.redirect:
+            return self._made(raw)
+        # The same all over again: a phone's Contact in each of its calls, a node's in every answer.
+        tokens = self._shared.tokens
+        index = self._listener.index
+        key = (raw, index, self._node, 0 if flow is None else flow.ident, self._secure)
+        known = tokens.hidden(key)
+        if known is not None:
+            new, self.token = known
+            return new
+        new = self._made(raw)
+        if self.token and self.token[:1] != NAMED:  # what a name stands for may be forgotten
+            tokens.hide(key, (new, self.token))
+        return new
+
+    def _made(self, raw: bytes) -> bytes:
+        uri = parse_uri(raw)
         if uri.scheme not in _SIP:
             return raw
         if self.redirect:
@@ -73,7 +90,7 @@ class Hide:
             if token is None:
                 token = shared.name(1, self._node, None, raw.partition(b"?")[0])
         self.token = token
-        return forward.hidden(uri, self._listener, token, secure=self._secure)
+        return hidden(uri, self._listener, token, self._secure)
 
     def _both(self, kept: Kept, host: str, port: int) -> bytes | None:
         """A token that says under which tag the other side knows the dialog, where that fits."""
@@ -88,5 +105,5 @@ class Hide:
         shared = self._shared
         host = uri.host_key
         if host in shared.own_hosts or (self._flow is None and host in shared.mask.hosts):
-            return forward.hidden(uri, self._listener, b"")
+            return hidden(uri, self._listener, b"")
         return uri.raw

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sipfront.sip import address
 from sipfront.sip.errors import Malformed
@@ -43,9 +43,13 @@ from sipfront.sip.headers import (
 )
 from sipfront.sip.message import Edit, Message, splice
 from sipfront.sip.params import octets
+from sipfront.sip.shapes import number
 from sipfront.sip.uri import Uri
 from sipfront.stack.flows import Listener, Transport
 from sipfront.stack.hiding import PARAM
+
+if TYPE_CHECKING:
+    from sipfront.sip.fields import Field
 
 #: A new URI for one of a Contact; raises Malformed for one that cannot be read.
 Rewrite = Callable[[bytes], bytes]
@@ -59,19 +63,21 @@ _DROP = 1
 _VIA = 2
 _MAX_FORWARDS = 3
 _CONTACT = 4
+_RETRY_AFTER = 5
 
-_REQUEST_ACTIONS = [0] * COUNT
+_REQUEST_ACTIONS = bytearray(COUNT)
 for _hid in (ROUTE, RECORD_ROUTE, OURS, PATH):
     _REQUEST_ACTIONS[_hid] = _DROP
 _REQUEST_ACTIONS[VIA] = _VIA
 _REQUEST_ACTIONS[MAX_FORWARDS] = _MAX_FORWARDS
 _REQUEST_ACTIONS[CONTACT] = _CONTACT
 
-_RESPONSE_ACTIONS = [0] * COUNT
+_RESPONSE_ACTIONS = bytearray(COUNT)
 for _hid in (RECORD_ROUTE, OURS, PATH, SERVICE_ROUTE, ROUTE):
     _RESPONSE_ACTIONS[_hid] = _DROP
 _RESPONSE_ACTIONS[VIA] = _VIA
 _RESPONSE_ACTIONS[CONTACT] = _CONTACT
+_RESPONSE_ACTIONS[RETRY_AFTER] = _RETRY_AFTER
 #: What may stand in a request line, read as kindly as can be: no blank, no control, no bracket.
 _TARGET = octets(bytes(octet for octet in range(33, 256) if octet not in b'"<>\x7f'))
 
@@ -92,7 +98,7 @@ BETRAYING = (
     REPLY_TO,
     ERROR_INFO,
 )
-_BETRAYS = [hid in BETRAYING for hid in range(COUNT)]
+_BETRAYS = bytearray(hid in BETRAYING for hid in range(COUNT))
 #: Bodies in which it does too.
 _BETRAYING_BODIES = (
     b"application/simple-message-summary",
@@ -101,11 +107,19 @@ _BETRAYING_BODIES = (
     b"application/reginfo+xml",
     b"message/sipfrag",
 )
+#: The body of nearly every message that has one.
+_SDP = b"application/sdp"
+#: Max-Forwards as it is written; hardly anybody begins above 70.
+_HOPS = [b"%d" % hops for hops in range(256)]
+
+_QUOTE = 34
+_COMMA = 44
+_LEFT = 60
+_RIGHT = 62
 
 
 def request(
     message: Message,
-    *,
     uri: bytes,
     via: bytes,
     routes: bytes = b"",
@@ -120,20 +134,22 @@ def request(
     after the Via.  ``edits``: further edits (their spans are not touched by this function).
     """
     changes: list[Edit] = [] if edits is None else edits
-    start = len(message.method) + 1
     if uri != message.uri:
-        changes.append((start, start + len(message.uri), uri))
-    top = b"Via: %b\r\n" % via
+        start, end = message.uri_span
+        changes.append((start, end, uri))
+    lines = [b"Via: ", via, b"\r\n"]
     if routes:
-        top += b"Route: %b\r\n" % routes
-    hops = message.field(MAX_FORWARDS)
-    if hops is None:
-        top += b"Max-Forwards: 70\r\n"  # RFC 3261 16.6 step 3
+        lines += (b"Route: ", routes, b"\r\n")
+    if not message.has(MAX_FORWARDS):
+        lines.append(b"Max-Forwards: 70\r\n")  # RFC 3261 16.6 step 3
     if not message.has(CONTENT_LENGTH):
-        top += _length(message, changes)
-    top += extra
+        lines.append(_length(message, changes))
+    lines.append(extra)
+    top = b"".join(lines)
+    actions = _REQUEST_ACTIONS
     for field in message.fields:
-        action = _REQUEST_ACTIONS[field[0]]
+        hid = field[0]
+        action = actions[hid]
         if not action:
             continue
         if action == _VIA:
@@ -142,8 +158,8 @@ def request(
         elif action == _DROP:
             changes.append((field[1], field[4], b""))
         elif action == _MAX_FORWARDS:
-            left = int(message.data[field[2] : field[3]]) - 1
-            changes.append((field[2], field[3], b"%d" % left))
+            left = number(message.data[field[2] : field[3]]) - 1
+            changes.append((field[2], field[3], _HOPS[left] if left < 256 else b"%d" % left))
         elif contact is not None:
             _contacts(message, field, contact, changes)
     return splice(message, changes)
@@ -151,7 +167,6 @@ def request(
 
 def response(
     message: Message,
-    *,
     vias: bytes,
     record_routes: bytes = b"",
     contact: Rewrite | None = None,
@@ -160,21 +175,21 @@ def response(
 ) -> bytes:
     """A response as it is passed back: with the Vias and Record-Routes of the request."""
     changes: list[Edit] = [] if edits is None else edits
-    top = vias + record_routes
+    top = vias + record_routes if record_routes else vias
     if not message.has(CONTENT_LENGTH):
         top += _length(message, changes)
+    actions = _RESPONSE_ACTIONS
     for field in message.fields:
-        action = _RESPONSE_ACTIONS[field[0]]
+        hid = field[0]
+        action = actions[hid]
         if not action:
-            if field[0] == RETRY_AFTER and drop_retry_after:
-                changes.append((field[1], field[4], b""))
             continue
         if action == _VIA:
             changes.append((field[1], field[4], top))
             top = b""
-        elif action == _DROP:
+        elif action == _DROP or (action == _RETRY_AFTER and drop_retry_after):
             changes.append((field[1], field[4], b""))
-        elif contact is not None:
+        elif action == _CONTACT and contact is not None:
             _contacts(message, field, contact, changes)
     return splice(message, changes)
 
@@ -183,19 +198,34 @@ def _length(message: Message, changes: list[Edit]) -> bytes:
     """What datagrams and WebSocket messages may leave out, and a stream cannot do without
     (RFC 3261 20.14, RFC 7118 section 5)."""
     begin = message.body_start
-    more = sum(len(new) - (end - at) for at, end, new in changes if at >= begin)
-    return b"Content-Length: %d\r\n" % (message.body_end - begin + more)
+    length = message.body_end - begin
+    for at, end, new in changes:
+        if at >= begin:
+            length += len(new) - (end - at)
+    return b"Content-Length: %d\r\n" % length
+
+
+def _plain_span(value: bytes) -> tuple[int, int] | None:
+    """Where the URI of the one Contact ``<uri>...`` stands; None for a value of another shape.
+
+    Raises Malformed for a URI that no request line can hold, where it may be asked to stand.
+    """
+    if _QUOTE in value or _COMMA in value:
+        return None
+    left = value.find(b"<")
+    right = value.find(b">", left)
+    if left < 0 or right < 0:
+        return None
+    if not value[left + 1 : right].translate(_TARGET).isdigit():
+        raise Malformed("bad octet in URI")
+    return left + 1, right
 
 
 def uri_spans(value: bytes) -> list[tuple[int, int]]:
     """Where the URIs of a Contact value stand; raises Malformed."""
-    left = value.find(b"<")
-    if left >= 0 and b'"' not in value and b"," not in value:
-        right = value.find(b">", left)
-        if right > 0:
-            if not value[left + 1 : right].translate(_TARGET).isdigit():
-                raise Malformed("bad octet in URI")  # it may be asked to stand in a request line
-            return [(left + 1, right)]
+    plain = _plain_span(value)
+    if plain is not None:
+        return [plain]
     if value.strip() == b"*":
         return []
     spans = []
@@ -205,20 +235,18 @@ def uri_spans(value: bytes) -> list[tuple[int, int]]:
     return spans
 
 
-def _contacts(
-    message: Message, field: tuple[int, int, int, int, int], rewrite: Rewrite, changes: list[Edit]
-) -> None:
-    value = message.data[field[2] : field[3]]
+def _contacts(message: Message, field: Field, rewrite: Rewrite, changes: list[Edit]) -> None:
+    at = field[2]
+    value = message.data[at : field[3]]
     found: list[Edit] = []
     try:
         for start, end in uri_spans(value):
             old = value[start:end]
             new = rewrite(old)
             if new != old:
-                begin = field[2] + start
-                if value[start - 1 : start] != b"<":
+                if start == 0 or value[start - 1] != _LEFT:
                     new = b"<%b>" % new  # its parameters must not become the header's
-                found.append((begin, field[2] + end, new))
+                found.append((at + start, at + end, new))
     except Malformed:
         # What cannot be read cannot be hidden, and is nowhere that anybody could be reached.
         changes.append((field[1], field[4], b""))
@@ -236,10 +264,13 @@ def contact_uri(message: Message) -> bytes:
         spans = uri_spans(value)
     except Malformed:
         return b""
-    return value[spans[0][0] : spans[0][1]] if spans else b""
+    if not spans:
+        return b""
+    start, end = spans[0]
+    return value[start:end]
 
 
-def hidden(uri: Uri, listener: Listener, token: bytes, *, secure: bool = False) -> bytes:
+def hidden(uri: Uri, listener: Listener, token: bytes, secure: bool = False) -> bytes:
     """The URI that stands for ``uri`` on the side of ``listener``.
 
     User part and parameters that are not about reaching it are kept.
@@ -292,57 +323,60 @@ def routed(target: bytes, routes: bytes) -> tuple[bytes, bytes]:
     return bytes(first.uri), b", ".join(rest)
 
 
-@dataclass(frozen=True, slots=True)
 class Mask:
     """Finds what would betray a node outside, and says what to put there."""
 
-    hosts: tuple[bytes, ...]  # in lower case
-    domain: bytes
-    pattern: re.Pattern[bytes]
-    letters: bool  # whether a host can be written in more than one way
+    __slots__ = ("domain", "hosts", "letters", "pattern")
 
-    @classmethod
-    def of(cls, hosts: tuple[bytes, ...], domain: bytes) -> Mask:
+    def __init__(self, hosts: tuple[bytes, ...], domain: bytes) -> None:
         """A mask for the hosts of all nodes (and our own inside ones)."""
-        hosts = tuple(host.lower() for host in hosts)
-        names = b"|".join(re.escape(host) for host in sorted(hosts, key=len, reverse=True))
+        self.hosts = tuple(host.lower() for host in hosts)
+        self.domain = domain
+        names = b"|".join(re.escape(host) for host in sorted(self.hosts, key=len, reverse=True))
         # A host is one only between these: never a part of another address or name.
-        pattern = re.compile(
+        self.pattern: re.Pattern[bytes] = re.compile(
             rb"(?<![0-9A-Za-z.\-\[])(?:" + names + rb")(?::[0-9]+)?(?![0-9A-Za-z.\-\]])",
             re.IGNORECASE,
         )
-        return cls(hosts, domain, pattern, any(host != host.upper() for host in hosts))
+        #: whether a host can be written in more than one way
+        self.letters = any(host != host.upper() for host in self.hosts)
 
-    def needed(self, message: Message) -> bool:
-        """Whether any of the hosts stands anywhere in the message: two quick looks."""
-        data = message.data.lower() if self.letters else message.data
-        return any(data.find(host) >= 0 for host in self.hosts)
+    def clean(self, value: bytes) -> bytes:
+        """``value`` with the domain for every host: two quick looks, hardly ever more."""
+        seen = value.lower() if self.letters else value
+        for host in self.hosts:
+            if seen.find(host) >= 0:
+                return self.pattern.sub(self.domain, value)
+        return value
 
     def edits(self, message: Message, edits: list[Edit], body: bytes | None = None) -> bytes:
         """Mask the headers and the body (``body`` if it is to be another one); gives the URI that
         the node had in From (request) or To, or b""."""
         masked = b""
         own = TO if message.status else FROM
+        betrays = _BETRAYS
         for field in message.fields:
-            if not _BETRAYS[field[0]]:
+            hid = field[0]
+            if not betrays[hid]:
                 continue
             value = message.data[field[2] : field[3]]
-            clean = self.pattern.sub(self.domain, value)
+            clean = self.clean(value)
             if clean != value:
                 edits.append((field[2], field[3], clean))
-                if field[0] == own:
+                if hid == own:
                     masked = value
-        self._body(message, edits, message.body if body is None else body)
+        self._body(message, edits, body)
         return masked
 
-    def _body(self, message: Message, edits: list[Edit], body: bytes) -> None:
+    def _body(self, message: Message, edits: list[Edit], body: bytes | None) -> None:
         kind = message.value(CONTENT_TYPE)
-        if kind is None:
+        if kind is None or kind == _SDP:
             return
         if kind.partition(b";")[0].strip().lower() not in _BETRAYING_BODIES:
             return
-        clean = self.pattern.sub(self.domain, body)
-        if clean == message.body:
+        whole = message.body
+        clean = self.clean(whole if body is None else body)
+        if clean == whole:
             return
         edits.append((message.body_start, message.body_end, clean))
         length = message.field(CONTENT_LENGTH)

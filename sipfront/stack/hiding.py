@@ -41,6 +41,11 @@ MAC_SIZE = 8
 MAX_TOKEN = 64
 #: Minted tokens remembered; a phone has one, a node a few.
 CACHE = 65_536
+#: Hidden URIs remembered, some 600 octets each: those of the phones that call most often.
+HIDDEN = 16_384
+
+#: URI, listener, node, flow (0: a node's URI), whether ``sips:`` is asked for.
+Seen = tuple[bytes, int, int, int, bool]
 
 
 class OutsideTarget:
@@ -89,7 +94,7 @@ class NodeTarget:
 class Tokens:
     """Mints and opens tokens with the keys of this front."""
 
-    __slots__ = ("_binding_key", "_cache", "_homes", "_keys")
+    __slots__ = ("_binding_key", "_cache", "_hidden", "_homes", "_keys")
 
     def __init__(
         self,
@@ -110,6 +115,7 @@ class Tokens:
         ]
         self._binding_key = binding_key
         self._cache: dict[object, bytes] = {}
+        self._hidden: dict[Seen, tuple[bytes, bytes]] = {}
 
     def outside(self, owner: int, flow: Flow, host: str, port: int) -> bytes | None:
         """The token for an outside party; ``host`` and ``port`` are those of its Contact.
@@ -225,6 +231,16 @@ class Tokens:
     def genuine(self, token: bytes) -> bool:
         """Whether a named token was minted by us."""
         return token[:1] == NAMED and self._unseal(token) is not None
+
+    def hidden(self, seen: Seen) -> tuple[bytes, bytes] | None:
+        """The URI that was made for one, and its token; None when it is not remembered."""
+        return self._hidden.get(seen)
+
+    def hide(self, seen: Seen, made: tuple[bytes, bytes]) -> None:
+        """Remember what :meth:`hidden` is asked for."""
+        if len(self._hidden) >= HIDDEN:
+            self._hidden.clear()
+        self._hidden[seen] = made
 
     def _remember(self, key: object, token: bytes) -> bytes:
         if len(self._cache) >= CACHE:

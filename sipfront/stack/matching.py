@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sipfront.sip import via as via_header
 from sipfront.sip.errors import Garbage
 from sipfront.sip.headers import VIA
 from sipfront.sip.params import split
-from sipfront.stack.flows import OUTSIDE
+from sipfront.sip.via import parse_via
+from sipfront.stack.flows import OUTSIDE, STRANGER
 
 #: How often a phone that offers it is to send a keep-alive, seconds: over UDP before a NAT forgets
 #: it (RFC 5626 4.4.2 says 24 to 29), over a connection before something between ends what is silent
@@ -26,16 +26,20 @@ if TYPE_CHECKING:
 
 #: RFC 3261 8.1.1.7.
 COOKIE = b"z9hG4bK"
+_COMMA = 44
+#: The sides, from a stranger (-2) on, as they stand in a key.
+_SIDES = [b"%d " % node for node in range(STRANGER, 64)]
 
 
 def top_via(message: Message) -> Via:
     """The first Via of a request; raises Malformed."""
     value = message.value(VIA)
-    parts = split(value) if value is not None else []
-    if value is None or not parts:
+    if not value or value.isspace():
         raise Garbage("no Via")
-    start, end = parts[0]
-    return via_header.parse(value[start:end])
+    if _COMMA in value:
+        start, end = split(value)[0]
+        value = value[start:end]
+    return parse_via(value)
 
 
 def mismatch(client: ClientTx, message: Message, flow: Flow) -> str:
@@ -55,22 +59,21 @@ def way_back(message: Message, via: Via, flow: Flow, flows: Flows) -> tuple[Flow
 
     ``received`` and ``rport`` are ours to set; preset ones are overwritten.
     """
-    lines = []
-    top = True
     keep = 0
-    if flow.node == OUTSIDE and message.method in KEPT and not message.to_tag:
+    if flow.node == OUTSIDE and not message.to_tag and message.method in KEPT:
         keep = interval(flow)
+    lines: list[bytes] = []
     for value in message.values(VIA):
-        if top:
-            top = False
-            rest = value[split(value)[0][1] :]
-            lines.append(
-                b"Via: %b%b\r\n" % (via.stamped(flow.host.encode(), flow.port, keep), rest)
-            )
+        lines.append(b"Via: ")
+        if len(lines) == 1:
+            lines.append(via.stamped(flow.host.encode(), flow.port, keep))
+            if _COMMA in value:
+                lines.append(value[split(value)[0][1] :])
         else:
-            lines.append(b"Via: %b\r\n" % value)
+            lines.append(value)
+        lines.append(b"\r\n")
     vias = b"".join(lines)
-    if flow.reliable or via.param(b"rport") is not None:
+    if flow.reliable or via.rport:
         return flow, vias
     host = via.host.decode("ascii", "replace").strip("[]")
     if host == flow.host and (via.port or 5060) != flow.port and flow.node == OUTSIDE:
@@ -89,9 +92,10 @@ def server_key(message: Message, via: Via, flow: Flow, method: bytes) -> bytes:
 
     The side is a part of it: nobody outside can hit a transaction of a node.
     """
-    side = b"%d" % flow.node
-    if via.branch[:7] == COOKIE and len(via.branch) > 7:
-        return b"%b %b %b:%d %b" % (side, via.branch, via.host.lower(), via.port or 0, method)
+    side = _SIDES[flow.node - STRANGER]
+    branch = via.branch
+    if branch.startswith(COOKIE) and len(branch) > 7:
+        return b"".join((side, branch, b" ", via.sent_by, b" ", method))
     return b"\0".join(
         (
             side,

@@ -78,7 +78,7 @@ class Shared:
         betraying = {host for node in settings.nodes for host in node.hosts}
         betraying |= {listener.host.lower() for listener in inside} | self.inside_hosts
         betraying -= {host_key(listener.host) for listener in outside}
-        self.mask = Mask.of(tuple(sorted(betraying)), self.domain)
+        self.mask = Mask(tuple(sorted(betraying)), self.domain)
 
     def count(self, name: str) -> None:
         """One more of what is counted under ``name``."""

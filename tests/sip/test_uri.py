@@ -348,3 +348,18 @@ def test_garbage_ends_in_malformed(data: bytes) -> None:
     assert uri.same(parse(data))
     bare = uri.without(b"lr")
     assert parse(bytes(bare)).params == bare.params
+
+
+def test_what_is_asked_twice_says_the_same() -> None:
+    """URIs and what is made of them are remembered."""
+    first = parse(b"sip:a@Example.COM.;lr;SF=d1?x=y")
+    second = Uri.parse(b"sip:a@Example.COM.;lr;SF=d1?x=y")
+    assert first == second
+    for uri in (first, second, first):
+        assert uri.host_key == b"example.com"
+        assert (uri.param(b"lr"), uri.param(b"sf"), uri.param(b"x")) == (b"", b"d1", None)
+    assert first.with_param(b"sf", b"2").param(b"sf") == b"2"
+    assert first.without(b"sf").param(b"sf") is None
+    for _ in range(2):
+        with pytest.raises(Malformed):
+            parse(b"sip:a@b@c")

@@ -152,3 +152,34 @@ def test_garbage_ends_in_malformed(data: bytes) -> None:
         return
     assert via.host
     parse(via.stamped(b"192.0.2.1", 5060))
+
+
+_TAILS = st.lists(
+    st.sampled_from(
+        (b";rport;branch=z9hG4bK1;branch=a,b;alias;rport=1;received=h;keep;branch; rport;x=y")
+        .replace(b";", b"|;")
+        .split(b"|")[1:]
+    ),
+    max_size=4,
+).map(b"".join)
+
+
+@given(st.sampled_from([b"192.0.2.1", b"h:5060", b"[2001:DB8::1]:7", b"h:0"]), _TAILS)
+def test_the_usual_shape_means_what_the_general_reading_says(sent_by: bytes, tail: bytes) -> None:
+    """A blank in front makes a Via unusual, and means nothing."""
+    value = b"SIP/2.0/UDP " + sent_by + tail
+    try:
+        general = parse(b" " + value)
+    except Malformed:
+        with pytest.raises(Malformed):
+            parse(value)
+        return
+    usual = parse(value)
+    assert usual.rport == general.rport == (general.param(b"rport") is not None)
+    for host in (b"192.0.2.1", b"192.0.2.9", b"2001:db8::1"):
+        assert usual.stamped(host, 4000, 29) == general.stamped(host, 4000, 29)
+    for name in ("protocol", "transport", "host", "port", "params", "branch"):
+        assert getattr(usual, name) == getattr(general, name)
+    for flag in (b"branch", b"rport", b"alias", b"x", b"received"):
+        assert usual.param(flag) == general.param(flag)
+    assert repr(usual) == repr(general)

@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sipfront.sip import headers as h
-from sipfront.sip.message import scan
+from sipfront.sip.message import Edit, scan
 from sipfront.stack.forward import BETRAYING, Mask, reversed_routes, routed
 from tests.stack.test_front import register
 from tests.stack.world import FRONT, INSIDE, NODE_A, NODE_B, World, answer, octets, request
 
-MASK = Mask.of((b"10.0.0.11", b"10.0.0.12", b"pbx-a.lan", b"[2001:db8::11]"), b"example.com")
+MASK = Mask((b"10.0.0.11", b"10.0.0.12", b"pbx-a.lan", b"[2001:db8::11]"), b"example.com")
 
 
 @pytest.mark.parametrize(
@@ -35,13 +35,28 @@ MASK = Mask.of((b"10.0.0.11", b"10.0.0.12", b"pbx-a.lan", b"[2001:db8::11]"), b"
     ],
 )
 def test_the_mask(text: bytes, shown: bytes) -> None:
-    assert MASK.pattern.sub(MASK.domain, text) == shown
+    assert MASK.clean(text) == MASK.pattern.sub(MASK.domain, text) == shown
 
 
 @pytest.mark.parametrize("host", ["10.0.0.11", "PBX-A.LAN", "[2001:DB8::11]"])
-def test_the_mask_is_needed_in_any_case(host: str) -> None:
+def test_a_host_is_seen_in_any_case(host: str) -> None:
     message = scan(octets(request("INVITE", "sip:1@x", sender=f"<sip:1@{host}>;tag=a")))
-    assert MASK.needed(message)
+    edits: list[Edit] = []
+    assert MASK.edits(message, edits) == b"<sip:1@%b>;tag=a" % host.encode()
+    assert [text for _, _, text in edits] == [b"<sip:1@example.com>;tag=a"]
+
+
+@given(
+    st.lists(st.sampled_from([b"10.0.0.11", b"PBX-a.lan", b"x", b"<", b">", b":5060", b"."])),
+    st.sampled_from([MASK, Mask((b"10.0.0.11",), b"d.example")]),
+)
+def test_the_quick_look_misses_nothing(pieces: list[bytes], mask: Mask) -> None:
+    value = b"".join(pieces)
+    assert mask.clean(value) == mask.pattern.sub(mask.domain, value)
+
+
+def test_without_hosts_nothing_is_masked() -> None:
+    assert Mask((), b"example.com").clean(b"sip:a@b") == b"sip:a@b"
 
 
 NAMES = [
