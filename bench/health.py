@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from bench.ills import FAULTS, Fault
 from bench.report import KINDS_OF_CHANGE
+from bench.talk import Heard, Talk, together
 from probes import sipp
 from tests.lab.front import NODES, Front, configuration
 from tests.lab.postgres import Postgres
@@ -44,17 +45,25 @@ class Finding:
     target: float | None
     #: it is promised from the first refusal on, not from the fault
     refused: bool = False
+    #: the roles may change or not
+    free: bool = False
     known: list[float] = field(default_factory=list)
     moved: list[float] = field(default_factory=list)
     #: the same from the first thing that the front could have noticed: a refusal
     noticed: list[float] = field(default_factory=list)
     #: repetitions in which the roles did not change
     stayed: int = 0
+    #: what became of calls, where some were made
+    heard: list[Heard] = field(default_factory=list)
     said: str = ""
 
     @property
     def good(self) -> bool:
         """Was the promise held every time?"""
+        if not all(heard.good for heard in self.heard):
+            return False
+        if self.free:
+            return True
         if self.target is None:
             return not self.moved
         # A kill counts from the first packet that reaches the dead process.
@@ -70,6 +79,8 @@ class Finding:
             return f"{statistics.median(times):.2f} s", f"{max(times):.2f} s"
 
         promise = "no switch" if self.target is None else f"{self.target:g} s"
+        if self.free:
+            promise = "no call fails"
         if self.refused and self.noticed:
             promise += f" from the first refusal: at most {max(self.noticed):.3f} s"
         count = str(len(self.moved) + self.stayed)
@@ -214,7 +225,7 @@ async def run(
         async with Stage(Path(folder)) as stage:
             for name in names:
                 fault = FAULTS[name]
-                finding = Finding(fault.words, fault.target, fault.refused)
+                finding = Finding(fault.words, fault.target, fault.refused, fault.free)
                 findings.append(finding)
                 for count in range(times):
                     if progress is not None:
@@ -227,11 +238,14 @@ async def _once(stage: Stage, fault: Fault, finding: Finding) -> None:
     assert stage.front is not None
     active = await stage.well()
     node = stage.node(active)
+    talk = Talk(stage.front, active, fault.talk) if fault.talk else None
+    if talk is not None:
+        await talk.begin()
     number = max((event["id"] for event in await stage.front.events()), default=0)
     at = time.time()
     doing = asyncio.create_task(fault.do(stage, node))
     try:
-        ends = time.monotonic() + (CALM if fault.target is None else PATIENCE)
+        ends = time.monotonic() + (CALM if fault.target is None or fault.free else PATIENCE)
         change = None
         known = None
         while change is None and time.monotonic() < ends:
@@ -250,6 +264,8 @@ async def _once(stage: Stage, fault: Fault, finding: Finding) -> None:
     finally:
         await doing
         await fault.mend(stage, node)
+        if talk is not None:
+            finding.heard.append(await talk.end())
     if known is not None:
         finding.known.append(known)
     if change is None:
@@ -282,4 +298,8 @@ def lines(findings: list[Finding]) -> list[str]:
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     ]
-    return [*made, *(f"{finding.name}: {finding.said}" for finding in findings if finding.said)]
+    return [
+        *made,
+        *(f"{one.name}: {together(one.heard)}" for one in findings if one.heard),
+        *(f"{one.name}: {one.said}" for one in findings if one.said),
+    ]

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from bench import health, spaces
+from bench.ills import FAULTS
 from probes.asking import Question, ask
 from probes.result import Result
 from tests.lab.faulting import BUSY, FULL
@@ -22,17 +23,26 @@ from tests.lab.realtime import PASSWORD, PROMPT, USER, Realtime
 
 #: Those that never reach the database, and those that are about it.
 SHALLOW = ("kill", "freeze", "prompt", "dialplan", "full")
-DATABASE = ("database-frozen", "register", "database-gone")
+DATABASE = ("database-frozen", "register", "database-gone", "overload")
+#: Those that other tests show with many more calls.
+MOMENTS = ("restart", "stun", "stun1", "stun3")
 FROM = "127.0.0.10"
 
 
-@pytest.mark.parametrize("names", [SHALLOW, DATABASE], ids=["shallow", "database"])
+@pytest.mark.parametrize(
+    "names",
+    [SHALLOW, DATABASE, pytest.param(MOMENTS, marks=pytest.mark.soak)],
+    ids=["shallow", "database", "moments"],
+)
 def test_what_is_seen_and_when(lab: Path, names: tuple[str, ...]) -> None:
     findings = spaces.run(health.run(list(names), 10 if FULL else 1))
     print("\n" + "\n".join(health.lines(findings)))
     for finding in findings:
         # Whether the roles change holds on any machine; when, on one that has time to spare.
-        assert bool(finding.stayed) == (finding.target is None), finding
+        assert finding.free or bool(finding.stayed) == (finding.target is None), finding
+        assert all(heard.good for heard in finding.heard), finding
+        if finding.name == FAULTS["overload"].words:  # the other node took what this one dropped
+            assert all(heard.elsewhere for heard in finding.heard), finding
         if os.getloadavg()[0] / (os.cpu_count() or 1) <= BUSY:
             assert finding.good, finding
 
