@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import faults, health, ills, registrations, ringing, side, spaces, speed, whole
+from bench import crowd, faults, health, ills, registrations, ringing, side, spaces, speed, whole
 from bench.lab import WIRINGS
 
 if TYPE_CHECKING:
@@ -42,9 +42,9 @@ def main() -> int:
     verb.add_argument("--one-dialog", action="store_true", help="a carrier that takes one To-tag")
     verb = verbs.add_parser(
         "registrations",
-        help="a storm, a day, costs, on a moved clock",
+        help="a storm, a day, costs (a moved clock); crowd: on real Asterisks (root)",
     )
-    kinds = registrations.KINDS
+    kinds = (*registrations.KINDS, "crowd")
     verb.add_argument("what", type=one_of(kinds), nargs="*", help=names(kinds))
     verb.add_argument("--phones", type=int, help="how many (2000; a day: 1000)")
     verb.add_argument("--rate", type=float, default=200.0, help="REGISTERs a second to a node")
@@ -114,8 +114,10 @@ def _registrations(arguments: argparse.Namespace) -> int:
             found = registrations.storm(many, arguments.rate)
         elif what == "day":
             found = registrations.day(many, arguments.hours, arguments.seed, _progress)
-        else:
+        elif what == "cost":
             found = registrations.cost(10 * many)
+        else:
+            found = spaces.run(crowd.run(crowd.Plan(many, arguments.rate), _progress))
         print("\n".join(found.lines), flush=True)
         bad += len(found.bad)
     return int(bad > 0)
