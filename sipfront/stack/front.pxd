@@ -37,7 +37,7 @@ cdef class Engine:
     @cython.locals(shared=Shared, method=bytes, inside=bint, hops=bytes, plan=Plan)
     cdef Plan _plan(self, Message message, Flow flow, double now)
     cdef bint _banned(self, Message message, Flow flow, double now) except -1
-    @cython.locals(lines=bytes, client=ClientTx, piece=bytes, server=ServerTx)
+    @cython.locals(lines=bytes, at=Py_ssize_t, client=ClientTx, server=ServerTx)
     cdef object _loop(self, Message message, Flow flow)
     @cython.locals(plan=Plan, hops=bytes)
     cdef object _ack(self, Message message, Flow flow, double now)

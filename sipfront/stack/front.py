@@ -279,11 +279,9 @@ class Engine:
         if hops is not None and int(hops) == 0:
             raise Refusal(483, "too many hops")
         self._loop(message, flow)
-        required = message.values(PROXY_REQUIRE)
-        if required:
-            raise Refusal(
-                420, "unknown Proxy-Require", b"Unsupported: %b\r\n" % b", ".join(required)
-            )
+        if message.has(PROXY_REQUIRE):
+            required = b", ".join(message.values(PROXY_REQUIRE))
+            raise Refusal(420, "unknown Proxy-Require", b"Unsupported: %b\r\n" % required)
         if inside:
             plan = self._router.from_node(message, flow, uri, now)
             may_start(shared, flow.node, message, plan, now)
@@ -320,10 +318,10 @@ class Engine:
         lines = message.lines(VIA)
         for _ in range(MAX_SPIRAL):
             client = None
-            for piece in lines.split(b"branch=")[1:]:
-                client = self._layer.clients.get(piece[:_BRANCH])
-                if client is not None:
-                    break
+            at = lines.find(b"branch=")
+            while client is None and at >= 0:
+                client = self._layer.clients.get(lines[at + 7 : at + 7 + _BRANCH])
+                at = lines.find(b"branch=", at + 7)
             if client is None:
                 return
             if flow.node < 0 and client.sent.split(b" ", 2)[1] == message.uri:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from sipfront.stack.tagmap import Kept
 
 
+#: How nodes are told by which transport somebody came.
+SOURCE_NAME = tuple(name.lower() for name in VIA_NAME)
 #: A policy refusal towards a node: never 403 or 404, Asterisk stops a trunk for ever on those.
 TO_NODE_REFUSED = b"Retry-After: 7\r\n"
 
@@ -160,11 +162,13 @@ def claimed(message: Message, shared: Shared) -> bytes:
         return b""  # a tel: URI, say; the source is counted anyway
 
 
-def source(flow: Flow, trunk: Trunk | None) -> bytes:
-    """Header lines for a node: what only we may say, and what it cannot see any more."""
-    host = f"[{flow.host}]" if ":" in flow.host else flow.host
-    name = VIA_NAME[flow.listener.transport].decode().lower()
-    line = f"X-Sipfront-Source: {host}:{flow.port};transport={name}\r\n"
+def source(host: str, trunk: Trunk | None) -> bytes:
+    """Header lines for a node: what only we may say, and what it cannot see any more.
+
+    A form in which port and transport (of :data:`SOURCE_NAME`) are still to be filled in.
+    """
+    shown = f"[{host}]" if ":" in host else host
+    form = shown.replace("%", "%%") + ":%d;transport=%b\r\n"
     if trunk is not None:
-        line += f"X-Sipfront-Trunk: {trunk.name}\r\n"
-    return line.encode()
+        form += f"X-Sipfront-Trunk: {trunk.name}\r\n".replace("%", "%%")
+    return b"X-Sipfront-Source: " + form.encode()

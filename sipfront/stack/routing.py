@@ -27,7 +27,15 @@ from sipfront.stack.dialog import Leg
 from sipfront.stack.forward import routed
 from sipfront.stack.guard import nonce_of
 from sipfront.stack.hiding import ACCOUNT, BINDING, NAMED, PARAM, NodeTarget, OutsideTarget
-from sipfront.stack.plan import TO_NODE_REFUSED, Plan, Target, dialog_named, restored, source
+from sipfront.stack.plan import (
+    SOURCE_NAME,
+    TO_NODE_REFUSED,
+    Plan,
+    Target,
+    dialog_named,
+    restored,
+    source,
+)
 from sipfront.stack.reaching import gone, once, to_bindings
 from sipfront.stack.route import NodeState, Standing
 from sipfront.stack.shared import Refusal, Shared
@@ -50,7 +58,7 @@ class Router:
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
         self._sources: list[tuple[Network, Trunk]] = []
-        self._known: dict[str, tuple[bool, Trunk | None]] = {}
+        self._known: dict[str, tuple[bool, Trunk | None, bytes]] = {}
         self.trunks_changed()
 
     def trunks_changed(self) -> None:
@@ -64,10 +72,10 @@ class Router:
     def from_outside(self, message: Message, flow: Flow, uri: Uri, now: float) -> Plan:
         """The plan for a request of a phone or trunk."""
         plan = Plan(to_node=True)
-        local, trunk = self._who(flow.host)
+        local, trunk, lines = self._who(flow.host)
         plan.local = local
         plan.trunk = trunk.name if trunk is not None else ""
-        plan.extra = source(flow, trunk)
+        plan.extra = lines % (flow.port, SOURCE_NAME[flow.listener.transport])
         if message.to_tag:
             self._in_dialog_to_node(plan, message, flow, uri)
             return plan
@@ -107,15 +115,16 @@ class Router:
         """The trunk that sends from this address."""
         return self._who(host)[1]
 
-    def _who(self, host: str) -> tuple[bool, Trunk | None]:
+    def _who(self, host: str) -> tuple[bool, Trunk | None, bytes]:
+        """Whether a source is local, whose trunk it is, and the form of what nodes are told of it."""
         known = self._known.get(host)
         if known is None:
             if len(self._known) > 100_000:
                 self._known.clear()
-            source = ip_address(host)
-            local = any(source in net for net in self._shared.settings.local_networks)
-            trunk = next((trunk for net, trunk in self._sources if source in net), None)
-            known = self._known[host] = (local, trunk)
+            address = ip_address(host)
+            local = any(address in net for net in self._shared.settings.local_networks)
+            trunk = next((trunk for net, trunk in self._sources if address in net), None)
+            known = self._known[host] = (local, trunk, source(host, trunk))
         return known
 
     def _in_dialog_to_node(self, plan: Plan, message: Message, flow: Flow, uri: Uri) -> None:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 MAX_NOTICES = 10_000
 #: Far sides that did not fit into a token, remembered at most.
 MAX_NAMED = 200_000
-#: What a front that has just started draws fresh octets in.
+#: Fresh octets are drawn so many at once; a multiple of 8.
 _POOL = 4096
 
 
@@ -121,11 +121,12 @@ class Shared:
 
     def fresh(self) -> bytes:
         """Sixteen characters that nobody can guess."""
-        if self._at + 8 > len(self._pool):
-            self._pool = self._entropy(_POOL)
-            self._at = 0
-        self._at += 8
-        return self._pool[self._at - 8 : self._at].hex().encode()
+        at = self._at
+        if at >= len(self._pool):
+            self._pool = self._entropy(_POOL).hex().encode()
+            at = 0
+        self._at = at + 16
+        return self._pool[at : at + 16]
 
     def lasting(self, server: ServerTx, what: bytes = b"") -> bytes:
         """Sixteen characters that nobody else can guess, the same whenever that request comes.
