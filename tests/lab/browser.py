@@ -1,4 +1,4 @@
-"""The dashboard in a real browser: Debian's Chromium, driven by playwright."""
+"""A real browser, Debian's Chromium driven by playwright: for the dashboard, and as a phone."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from playwright.async_api import Browser, Page, async_playwright
+
+from tests.lab import prepare
+from tests.lab.asterisk import DOMAIN, password
 
 #: Milliseconds for what a page is waited for.
 LIMIT = 15_000
@@ -81,3 +84,61 @@ class Dashboard:
         return bool(
             await self.page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
         )
+
+
+#: What a page does to be a phone: it registers, and rejects every call after it has rung.
+PHONE = """
+([url, user, domain, password]) => {
+  window.seen = [];
+  const phone = new JsSIP.UA({
+    sockets: [new JsSIP.WebSocketInterface(url)], uri: `sip:${user}@${domain}`, password,
+    register_expires: 300,
+  });
+  for (const what of ["connected", "disconnected", "registered", "registrationFailed"])
+    phone.on(what, () => window.seen.push(what));
+  phone.on("newRTCSession", ({originator, session}) => {
+    if (originator !== "remote") return;
+    window.seen.push("rings");
+    setTimeout(() => session.terminate({status_code: 486}), 100);
+  });
+  phone.start();
+  window.phone = phone;
+}
+"""
+
+
+class WebRtcPhone:
+    """JsSIP in a page."""
+
+    def __init__(self, page: Page, user: str, url: str) -> None:
+        self._page = page
+        self.user = user
+        self.url = url
+
+    @classmethod
+    async def open(cls, browser: Browser, user: str, url: str) -> WebRtcPhone:
+        """A page of its own, which begins to register."""
+        source = prepare.jssip()
+        assert source.exists(), "there is no JsSIP: make lab"
+        context = await browser.new_context(ignore_https_errors=True)
+        page = await context.new_page()
+        await page.add_script_tag(path=source)
+        await page.evaluate(PHONE, [url, user, DOMAIN, password(user)])
+        return cls(page, user, url)
+
+    async def seen(self) -> list[str]:
+        """What happened to it so far."""
+        return list(await self._page.evaluate("window.seen"))
+
+    async def until(self, what: str) -> None:
+        """Wait until that has happened."""
+        try:
+            await self._page.wait_for_function(
+                "what => window.seen.includes(what)", arg=what, timeout=LIMIT
+            )
+        except Exception as error:
+            raise AssertionError(f"{self.user} {self.url}: {await self.seen()}") from error
+
+    async def close(self) -> None:
+        """Close the page."""
+        await self._page.context.close()

@@ -1,4 +1,4 @@
-"""Prepare the lab of real peers: Debian packages, and a chroot with Asterisk and Kamailio.
+"""Prepare the lab of real peers: Debian packages, a chroot with Asterisk and Kamailio, JsSIP.
 
 ``python3 tests/lab/prepare.py`` is a command of its own: it uses the standard library only, keeps
 everything outside the repository (``SIPFRONT_LAB``, else ``~/.cache/sipfront-lab``), does nothing
@@ -33,6 +33,7 @@ TOOLS = {
     "setpriv": "util-linux",
     "mariadbd": "mariadb-server-core",
     "my_print_defaults": "mariadb-client-core",
+    "npm": "npm",
 }
 #: The same for what lies in a folder of its own: a pattern, and the package.
 ASIDE = {"/usr/lib/postgresql/*/bin/postgres": "postgresql"}
@@ -42,6 +43,8 @@ NO_CLUSTER = Path("/etc/postgresql-common/createcluster.conf")
 SUITE = "sid"
 #: What the chroot is for.  A change of this line makes the chroot anew.
 PACKAGES = ("asterisk", "kamailio")
+#: The phone of browsers, of npm, and what makes one file for a page of it.
+JSSIP = ("jssip@3.13.8", "esbuild@0.25.12")
 #: How often debootstrap is tried: a mirror in the middle of its update fails for some minutes.
 TRIES = 3
 #: The directories below which programs of the administrator live, often missing in a user's PATH.
@@ -274,6 +277,36 @@ def make_chroot(lab: Path, lock: int) -> None:
     shutil.rmtree(cache)
 
 
+def jssip(lab: Path | None = None) -> Path:
+    """Return the file that a page loads to be a phone."""
+    return (lab or lab_folder()) / "-".join(JSSIP).replace("@", "-") / "jssip.js"
+
+
+def make_jssip(lab: Path) -> None:
+    """Install JsSIP with the machine's own npm, and make one file of it."""
+    final = jssip(lab).parent
+    partial = lab / "jssip.partial"
+    say("installing JsSIP")
+    install = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(partial)]
+    bundle = ["node_modules/.bin/esbuild", "./node_modules/jssip", "--bundle", "--format=iife"]
+    bundle += ["--global-name=JsSIP", "--log-level=error", "--outfile=jssip.js"]
+    for attempt in range(1, TRIES + 1):
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir()
+        done = subprocess.run([*install, *JSSIP], capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            break
+        if attempt < TRIES:
+            time.sleep(15 * attempt)
+    if done.returncode == 0:
+        done = subprocess.run(bundle, cwd=partial, capture_output=True, text=True, check=False)
+    if done.returncode:
+        last = (done.stderr or done.stdout).strip().splitlines()[-5:]
+        raise Lacking("JsSIP could not be made:\n  " + "\n  ".join(last))
+    shutil.rmtree(final, ignore_errors=True)
+    partial.rename(final)
+
+
 def describe(root: Path) -> list[str]:
     """Return what the stamp says: what was asked for, and which versions came."""
     form = "${Package}=${Version}\n"
@@ -297,6 +330,8 @@ def main() -> int:
             install_tools()
             if not ready(lab):
                 make_chroot(lab, lock)
+            if not jssip(lab).exists():
+                make_jssip(lab)
     except Lacking as lack:
         print(f"lab: not ready: {lack}", file=sys.stderr)
         return 2

@@ -1,4 +1,4 @@
-"""Phones on connections before the real pair: a browser's WebSocket, and connections that break."""
+"""Phones on connections before the real pair: browsers over WebSocket, and connections that break."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab.asterisk import password
+from tests.lab.browser import WebRtcPhone, chromium
 from tests.lab.capture import Capture
 from tests.lab.conftest import Pair, front_section
 from tests.lab.front import ADDRESS, Front, configuration
@@ -96,6 +97,36 @@ async def test_a_browser_registers_is_called_and_survives_a_failover(
         print(f"{time.monotonic() - begun:.3f} s after the kill; no REGISTER out of turn")
         await caller.hang_up(answer)
         assert len([m for m in phone.inbox if "REGISTER" in m.header("CSeq")]) == registers
+
+
+async def test_a_real_browser_is_a_phone(pair: Pair, front: Front) -> None:
+    """JsSIP in Chromium, in clear and with TLS: registered, called, and called after a failover."""
+    caller = RawPhone("1003", "127.0.1.53")
+    async with chromium() as browser, caller:
+        await caller.register(password("1003"))
+        urls = {"1001": f"ws://{WEB[0]}:{WEB[1]}/", "1002": f"wss://{ADDRESS}:8443/phone"}
+        phones = [await WebRtcPhone.open(browser, user, url) for user, url in urls.items()]
+        for phone in phones:
+            await phone.until("registered")
+            await rejected(caller, phone, "before")
+        pair.a.kill()
+        begun = time.monotonic()
+        for phone in phones:
+            await rejected(caller, phone, "after")
+            took = time.monotonic() - begun
+            print(f"the browser over {phone.url[:3]}: rings {took:.2f} s after the kill")
+        await front.until_active("pbx-b")
+        for phone in phones:
+            assert (await phone.seen()).count("registered") == 1, "no REGISTER out of turn"
+            await phone.close()
+
+
+async def rejected(caller: RawPhone, phone: WebRtcPhone, mark: str) -> None:
+    """Call a browser; it rings, and its user does not want to talk."""
+    rang = (await phone.seen()).count("rings")
+    answer, _ = await call(caller, phone.user)
+    assert (await phone.seen()).count("rings") == rang + 1, (mark, answer.text)
+    assert answer.status == 486, (mark, answer.text)
 
 
 @pytest.mark.parametrize("kind", ["tcp", "ws"])

@@ -244,20 +244,29 @@ async def test_nudge_brings_phones_back(lab: Path, tmp_path: Path) -> None:
             await at.phones.registered(user, how, retry=1) for user, how in transports.items()
         ]
         carrier = await at.phones.carrier()
-        decided = await at.kill(at.a)
-        for user in ("1002", "1003", "1001"):
-            await at.known(at.b, user, limit=40.0)
-            took = time.time() - decided
-            print(f"nudge, {transports[user]}: registered at the new node after {took:.1f} s")
-        for phone in people:
-            await rings(carrier, phone, decided)
+        async with WebPhone("1006", "127.0.1.89", server=WEB) as web:
+            says_yes(web)
+            await web.register(password("1006"))
+            decided = await at.kill(at.a)
+            async with asyncio.timeout(LIMIT):  # what a page does when its connection ends
+                await web.closed()
+            await web.connect()
+            await web.register(password("1006"))
+            transports["1006"] = "ws"
+            for user in ("1006", "1002", "1003", "1001"):
+                await at.known(at.b, user, limit=40.0)
+                took = time.time() - decided
+                print(f"nudge, {transports[user]}: registered at the new node after {took:.1f} s")
+            for phone in people:
+                await rings(carrier, phone, decided)
+            await rings_too(carrier, web, decided)
+            ends = time.monotonic() + LIMIT
+            while not (told := await at.told()).startswith("4 of 4 phones reachable"):
+                assert time.monotonic() < ends, told
+                await asyncio.sleep(0.1)
+            print(told)
         counters = (await at.front.status())["counters"]
-        assert counters["connections closed so that their phones register again"] == 2
-        ends = time.monotonic() + LIMIT
-        while not (told := await at.told()).startswith("3 of 3 phones reachable"):
-            assert time.monotonic() < ends, told
-            await asyncio.sleep(0.1)
-        print(told)
+        assert counters["connections closed so that their phones register again"] == 3
 
 
 async def test_a_node_that_comes_back_without_its_memory(lab: Path, tmp_path: Path) -> None:

@@ -55,6 +55,11 @@ class StreamPhone(RawPhone):
             self._writer.transport.abort()
             self._writer = None
 
+    async def closed(self) -> None:
+        """Wait until the other side has closed the connection."""
+        assert self._reader is not None
+        await asyncio.wait([self._reader])
+
     def send(self, text: str | bytes, to: tuple[str, int] | None = None) -> None:
         """Send what is written by the connection."""
         assert self._writer is not None
