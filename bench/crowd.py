@@ -192,13 +192,17 @@ class Run:
         await self.forgetful()
         await self.front_killed()
 
+    async def registered(self, until: float) -> None:
+        """Wait for all phones to know that they are registered, until then at most."""
+        while len(self.crowd.known) < self.count and time.monotonic() < until:  # noqa: ASYNC110 - phones are many, a look is cheap
+            await asyncio.sleep(0.1)
+
     async def arrival(self) -> None:
         """All phones come, and are taught to the standby."""
         crowd, over = self.crowd, self.plan.over
         begun = time.monotonic()
         await crowd.come(over)
-        while len(crowd.known) < self.count and time.monotonic() < begun + LIMIT:  # noqa: ASYNC110 - phones are many, a look is cheap
-            await asyncio.sleep(0.1)
+        await self.registered(begun + LIMIT)
         self.say(
             f"{self.count} phones come within {over:.0f} s: all registered after "
             f"{time.monotonic() - begun:.1f} s, the longest wait {crowd.longest:.1f} s, "
@@ -263,8 +267,7 @@ class Run:
         )
         crowd.known.clear()
         begun, limit = time.monotonic(), self.plan.expiry * 0.75 + 5
-        while len(crowd.known) < self.count and time.monotonic() < begun + limit:  # noqa: ASYNC110 - phones are many, a look is cheap
-            await asyncio.sleep(0.1)
+        await self.registered(begun + limit)
         self.say(
             f"{len(crowd.known)} of {self.count} phones have refreshed "
             f"{time.monotonic() - begun:.0f} s later: time-outs {crowd.timeouts}, refused "

@@ -87,16 +87,8 @@ def test_it_needs_the_token(
 
 
 def test_what_comes_is_followed(
-    front: Front, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    front: Front, capsys: pytest.CaptureFixture[str], looks: list[float]
 ) -> None:
-    looks = []
-
-    def enough(seconds: float) -> None:
-        looks.append(seconds)
-        if len(looks) == 3:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(trace.time, "sleep", enough)  # type: ignore[attr-defined]
     assert main(["trace", "1001", "--follow", *front.where]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 4  # each once, however often it was looked

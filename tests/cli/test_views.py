@@ -31,17 +31,8 @@ def test_one_binding_in_detail(front: Front, capsys: pytest.CaptureFixture[str])
     assert "  at pbx-b:     no" in out
 
 
-def test_bindings_are_watched(
-    front: Front, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    looks = []
-
-    def enough(seconds: float) -> None:
-        looks.append(seconds)
-        if len(looks) == 3:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr("sipfront.cli.views.time.sleep", enough)
+@pytest.mark.usefixtures("looks")
+def test_bindings_are_watched(front: Front, capsys: pytest.CaptureFixture[str]) -> None:
     main(["bindings", "--watch", *front.where])
     assert capsys.readouterr().out.count("1002@example.com") == 3
 
