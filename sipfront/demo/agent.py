@@ -371,6 +371,10 @@ class Agent(asyncio.DatagramProtocol):
         """The transport could not carry the request."""
         self.gave_up(client, now)
 
+    def may_resend(self, client: ClientTx, now: float) -> bool:  # noqa: ARG002
+        """Whether a request may be sent again now."""
+        return True
+
     def unanswered(self, client: ClientTx, now: float) -> None:  # noqa: ARG002
         """A request is about to be sent again."""
         self._count("sent again")

@@ -272,8 +272,6 @@ class Failover:
             return
         link = self._shared.pair.links[node]
         link.sent(now)
-        if self._proxy.gate is not None and client.sent[:9] == b"REGISTER ":
-            self._proxy.gate.queues[node].bucket.spent(now)  # to the node it is one more
         self.doubt(link, now)
 
     def doubt(self, link: Link, now: float) -> None:

@@ -33,6 +33,7 @@ cdef class Transactions:
     cpdef open_client(self, ClientTx tx, double now, double interval=*)
     @cython.locals(status=int, event=int)
     cpdef respond(self, ClientTx tx, Message message, double now)
+    cpdef bint resend(self, ClientTx tx, double now)
     cpdef broken(self, ClientTx tx, double now)
     cpdef ring(self, ClientTx tx, double now)
     @cython.locals(state=int, actions=int)

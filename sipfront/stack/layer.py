@@ -66,6 +66,9 @@ class Core(Protocol):
     def failed(self, client: ClientTx, now: float) -> None:
         """The transport could not carry the request."""
 
+    def may_resend(self, client: ClientTx, now: float) -> bool:
+        """Whether a request may be sent again now; if not, :meth:`Transactions.resend` says when."""
+
     def unanswered(self, client: ClientTx, now: float) -> None:
         """A request is about to be sent again."""
 
@@ -212,6 +215,13 @@ class Transactions:
         event = RECV_1XX if status < 200 else RECV_2XX if status < 300 else RECV_3XX
         self._client(tx, event, message, now)
 
+    def resend(self, tx: ClientTx, now: float) -> bool:
+        """Send a request again that had to wait for its turn; False when nobody waits any more."""
+        if tx.state > PROCEEDING:
+            return False
+        self._client(tx, TIMER_RESEND, None, now)
+        return True
+
     def broken(self, tx: ClientTx, now: float) -> None:
         """The flow of ``tx`` cannot carry it."""
         self._client(tx, BROKEN, None, now)
@@ -289,7 +299,8 @@ class Transactions:
     def _fire(self, kind: int, owner: Timed, now: float) -> None:
         event = TIMER_RESEND if kind == RESEND else TIMER_UNTIL
         if isinstance(owner, ClientTx):
-            self._client(owner, event, None, now)
+            if kind == UNTIL or self._core.may_resend(owner, now):
+                self._client(owner, event, None, now)
         elif isinstance(owner, ServerTx):
             if owner.state <= PROCEEDING:
                 self._core.waited(owner, kind, now)  # not answered yet: the core's own timers

@@ -2,8 +2,9 @@
 
 A registrar that restarts meets all its phones at once; what it then drops, they all send again.  So
 REGISTERs wait here for their turn: what answers a challenge first (nonces live for 32 s), then
-phones that come for the first time or have changed, then refreshes, then what the front itself has
-to tell the node.  Calls never wait.
+phones that come for the first time or have changed, then refreshes, then what must be sent again
+because it was not answered (most of it is only late, and would be one more in the node's way), then
+what the front itself has to tell the node.  Calls never wait.
 """
 
 from __future__ import annotations
@@ -12,14 +13,8 @@ from collections import deque
 from enum import IntEnum
 from typing import TYPE_CHECKING, Protocol
 
-from sipfront.stack.timers import Sleeper
-from sipfront.stack.transaction import PROCEEDING
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from sipfront.stack.plan import Plan
-    from sipfront.stack.transaction import ServerTx
 
 #: The rate is kept over slices of this length, seconds: no longer burst than that, and therefore
 #: never more than the rate in any second.
@@ -35,8 +30,9 @@ class Turn(IntEnum):
     OWN_PROOF = 1  # ours
     CHANGED = 2  # a phone that is new, or different
     REFRESH = 3
-    OWN_SOON = 4  # the active node lacks it
-    OWN = 5  # the standby's turn, refreshes, removals
+    AGAIN = 4  # not answered yet
+    OWN_SOON = 5  # the active node lacks it
+    OWN = 6  # the standby's turn, refreshes, removals
 
 
 class Waiting(Protocol):
@@ -100,38 +96,3 @@ class Queue:
                     self.bucket.spent(now)
             if turn:
                 return
-
-
-class Owner(Protocol):
-    """Who is told when a phone's turn has come."""
-
-    def admitted(self, server: ServerTx, plan: Plan, now: float) -> bool:
-        """It may go now; False when it went nowhere."""
-
-    def too_long(self, server: ServerTx, now: float) -> None:
-        """It has waited too long."""
-
-
-class Patient(Sleeper):
-    """A phone's REGISTER that waits for its turn."""
-
-    __slots__ = ("_owner", "node", "plan", "server")
-
-    def __init__(self, owner: Owner, server: ServerTx, plan: Plan) -> None:
-        self._owner = owner
-        self.server = server
-        self.plan = plan
-        self.resend_at = 0.0
-        self.until = 0.0
-
-    def go(self, now: float) -> bool:
-        """Its turn has come."""
-        if self.until == 0.0 or self.server.request is None or self.server.state > PROCEEDING:
-            return False
-        self.until = 0.0
-        self.plan.admitted = True
-        return self._owner.admitted(self.server, self.plan, now)
-
-    def fired(self, now: float) -> None:
-        """It has waited too long."""
-        self._owner.too_long(self.server, now)

@@ -36,8 +36,8 @@ from sipfront.stack.unacked import Unacked
 
 if TYPE_CHECKING:
     from sipfront.sip.message import Message
+    from sipfront.stack.gate import Gate
     from sipfront.stack.plan import Plan, Target
-    from sipfront.stack.registrations import Registrations
     from sipfront.stack.shared import Shared
 
 _COUNTED = (401, 403, 404, 407)
@@ -61,8 +61,7 @@ class Proxy:
         self.sweep = Sweep(shared, self.layer.timers, self.end)
         self.leaving = Leaving(shared, self)
         self.unacked = Unacked(shared, self)
-        #: lets REGISTERs to a node at the node's pace
-        self.gate: Registrations | None = None
+        self.gate: Gate | None = None  #: lets REGISTERs to a node at the node's pace
         self.reinvites = Reinvites(shared, self)
 
     # -- starting ------------------------------------------------------------------------------
@@ -344,6 +343,10 @@ class Proxy:
         self._shared.count("next way to a trunk" if plan.trunk else "next flow of a phone")
         self.out(server, plan, plan.spare.pop(0), now)
         return True
+
+    def may_resend(self, client: ClientTx, now: float) -> bool:
+        """Whether a request may be sent again; a REGISTER may have to wait."""
+        return self.gate is None or self.gate.may_resend(client, now)
 
     def unanswered(self, client: ClientTx, now: float) -> None:
         """A request was sent again."""

@@ -2,7 +2,7 @@
 
 A phone's clock is short, a node's is long.  A REGISTER that changes nothing is answered here
 (:mod:`sipfront.stack.refresh`), every other one goes to a node when its turn has come
-(:mod:`sipfront.stack.pace`).  When a phone's own clock ends, the binding is gone for everybody.
+(:mod:`sipfront.stack.gate`).  When a phone's own clock ends, the binding is gone for everybody.
 
 Where the credentials are known, the front keeps the nodes' clocks itself: it refreshes each binding
 at the active node from half-life on, keeps it at the standby too (continuity ``mirror``), removes
@@ -15,19 +15,15 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from sipfront.sip.headers import AUTHORIZATION
-from sipfront.stack.guard import nonce_of
+from sipfront.stack.gate import Gate
 from sipfront.stack.mirror import Kind, Mirror
-from sipfront.stack.pace import Patient, Queue, Turn
+from sipfront.stack.pace import Turn
 from sipfront.stack.reach import Reach
 from sipfront.stack.refresh import judge
 from sipfront.stack.route import NodeState, Route
-from sipfront.stack.timers import UNTIL
-from sipfront.stack.transaction import PROCEEDING
 
 if TYPE_CHECKING:
     from sipfront.stack.bindings import Binding
-    from sipfront.stack.pair import Link
     from sipfront.stack.plan import Plan
     from sipfront.stack.proxy import Proxy
     from sipfront.stack.shared import Shared
@@ -42,9 +38,6 @@ SLICE = 50
 #: The same after a change of role or a loss, when every binding may need something at once.
 HURRY = 0.01
 HURRY_SLICE = 500
-#: A phone's REGISTER waits so long at most: it gives up after 32 s (timer F), and 503 with a time
-#: is better than that.
-WAIT = 24.0
 #: Between two questions whether a node still has a binding that it accepted.
 ASK = 5.0
 #: A binding that is asked for must last this long, or it may just have ended.
@@ -61,7 +54,6 @@ MAX_OWED = 20_000
 MAX_OWN = 5_000
 
 _OWN = (Turn.OWN_PROOF, Turn.OWN_SOON, Turn.OWN)
-_PHONES = (Turn.PROOF, Turn.CHANGED, Turn.REFRESH)
 #: Why a REGISTER that is nothing but a refresh was passed.
 _REFRESHES = frozenset(("half-life", "ends at the node", "not at the node"))
 
@@ -73,7 +65,8 @@ class Registrations:
         self._shared = shared
         self._proxy = proxy
         nodes = len(shared.settings.nodes)
-        self.queues = [Queue(shared.settings.registering.rate) for _ in range(nodes)]
+        self.gate = proxy.gate = Gate(shared, proxy)
+        self.queues = self.gate.queues
         self.mirror = Mirror(shared, proxy, self.queues)
         self.reach = Reach(shared, self.mirror)
         self._mirrors = shared.settings.registering.continuity in ("mirror", "auto")
@@ -89,7 +82,6 @@ class Registrations:
         self._owed: list[dict[bytes, Binding]] = [{} for _ in range(nodes)]
         self._doubted = [0.0] * nodes
         shared.registrar.watcher = self
-        proxy.gate = self
 
     # -- a phone speaks ------------------------------------------------------------------------
 
@@ -112,54 +104,6 @@ class Registrations:
             "refreshes answered here" if verdict.status == 200 else "refused: " + verdict.why
         )
         self._proxy.refuse(server, verdict.status, now, verdict.extra)
-
-    def admit(self, server: ServerTx, plan: Plan, node: int, now: float) -> bool:
-        """Whether a REGISTER may go to a node now; if not, it waits here."""
-        if plan.admitted:
-            plan.admitted = False
-            return True
-        queue = self.queues[node]
-        if queue.free(now):
-            queue.bucket.spent(now)
-            return True
-        shared = self._shared
-        if queue.waiting(_PHONES) >= shared.settings.limits.parked:
-            self.too_long(server, now)
-            return False
-        patient = Patient(self, server, plan)
-        self._proxy.layer.timers.start(patient, UNTIL, WAIT, now)
-        request = server.request
-        proof = request.value(AUTHORIZATION) if request is not None else None
-        if proof is not None and shared.nonces.issuer(nonce_of(proof), now) is not None:
-            queue.put(patient, Turn.PROOF)
-        else:
-            queue.put(patient, Turn(plan.turn))
-        shared.count("REGISTERs that waited for their turn")
-        return False
-
-    def admitted(self, server: ServerTx, plan: Plan, now: float) -> bool:
-        """Its turn has come; False when it went nowhere."""
-        before = len(server.branches)
-        self._proxy.failover.to_pair(server, plan, now)
-        plan.admitted = False
-        return len(server.branches) > before
-
-    def interval(self, link: Link, now: float) -> float:
-        """How soon a REGISTER is sent to a node again at first; 0.0: T1 (RFC 3261 17.1.2.2).
-
-        While others wait for their turn the node is at its pace: what is late then is not lost, and
-        to send it again would only be one more.  Silence is looked for here instead.
-        """
-        if not self.queues[link.node].waiting():
-            return link.interval
-        self._proxy.failover.doubt(link, now)
-        return 0.0
-
-    def too_long(self, server: ServerTx, now: float) -> None:
-        """More phones than the node is given in time."""
-        if server.request is not None and server.state <= PROCEEDING:
-            self._shared.count("REGISTERs that waited too long")
-            self._proxy.refuse(server, 503, now, self._shared.retry_after())
 
     # -- a node spoke --------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
+from functools import partial
 from itertools import count
 
 from sipfront.demo.registrar import Denied, Doorman, Registrar
@@ -37,6 +38,9 @@ class Pbx:
         self.users = users
         self.alive = True
         self.silent = False  #: it gets what is sent, and says nothing
+        self.takes = 0.0  #: seconds until it answers
+        self.loses = 0  #: every so many-th REGISTER never reaches it
+        self.lost = self._arrived = 0
         self.doorman = Doorman("example.com", {user: password(user) for user in users})
         self.registrar = Registrar()
         #: REGISTERs by the second in which they came
@@ -53,6 +57,10 @@ class Pbx:
         if not self.alive:
             return None
         if message.method == b"REGISTER":
+            self._arrived += 1
+            if self.loses and self._arrived % self.loses == 0:
+                self.lost += 1
+                return None
             self.times.append(now)
         if self.silent:
             return None
@@ -201,8 +209,13 @@ class Stage:
             for flow, data in sent:
                 message = scan(data)
                 if flow.node >= 0:
-                    answer = self.pbxs[flow.node].answer(message, self.now)
-                    if answer is not None:
+                    pbx = self.pbxs[flow.node]
+                    answer = pbx.answer(message, self.now)
+                    if answer is None:
+                        continue
+                    if pbx.takes:
+                        self.later(self.now + pbx.takes, partial(engine.receive, answer, flow))
+                    else:
                         engine.receive(answer, flow, self.now)
                 elif message.status and flow.ident in self.phones:
                     self.phones[flow.ident].hears(message, self.now)

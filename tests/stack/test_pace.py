@@ -21,14 +21,14 @@ class Item:
 def test_the_more_urgent_goes_first() -> None:
     log: list[tuple[float, str]] = []
     queue = Queue(10)
-    for turn in (Turn.OWN, Turn.REFRESH, Turn.CHANGED, Turn.PROOF, Turn.OWN_SOON, Turn.OWN_PROOF):
+    for turn in tuple(Turn)[::-1]:
         queue.put(Item(log, turn.name), turn)
     at = 100.0
     while (deadline := queue.next_deadline()) is not None:
         at = max(at, deadline)
         queue.drain(at)
     assert [name for _, name in log] == [turn.name for turn in Turn]
-    assert [round(when - 100, 3) for when, _ in log] == [0.0, 0.105, 0.21, 0.315, 0.42, 0.525]
+    assert [round(when - 100, 3) for when, _ in log] == [0.0, 0.105, 0.21, 0.315, 0.42, 0.525, 0.63]
 
 
 def test_what_is_not_wanted_any_more_costs_nothing() -> None:

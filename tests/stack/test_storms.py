@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sipfront.stack.registrations import WAIT
+from sipfront.stack.gate import WAIT
 from tests.stack.pbxs import Stage
 
 
@@ -28,6 +28,29 @@ def test_a_node_that_falls_behind_is_not_asked_twice() -> None:
     stage.run(0.45)
     assert stage.counters["suspected"] == 1
     stage.run(6)
+    assert stage.pbxs[0].busiest() <= 20
+
+
+def test_a_node_that_answers_late_gets_no_more_for_it() -> None:
+    """Every answer takes 1.5 s: all that is sent again counts before it is sent, and all get in."""
+    stage = Stage(300, known=False, continuity="static", rate=20.0, phone_expiry=600)
+    stage.pbxs[0].takes = 1.5
+    stage.switch_on(1.0)
+    stage.run(60)
+    assert stage.counters["REGISTERs sent again at their turn"] > 100
+    assert stage.pbxs[0].busiest() <= 20
+    assert stage.at(0) == 300
+    assert max(phone.longest for phone in stage.phones.values()) < 32
+
+
+def test_a_lost_register_is_sent_again_in_the_storm() -> None:
+    """What the node never got goes again at its turn, before its phone gives up."""
+    stage = Stage(100, known=False, continuity="static", rate=20.0, phone_expiry=600)
+    stage.pbxs[0].loses = 7
+    stage.switch_on(1.0)
+    stage.run(40)
+    assert stage.pbxs[0].lost >= 10
+    assert stage.at(0) == 100
     assert stage.pbxs[0].busiest() <= 20
 
 

@@ -136,6 +136,7 @@ class Core:
     """Notes what it hears."""
 
     heard: list[str] = field(default_factory=list)
+    may: bool = True
 
     def answered(self, client: ClientTx, message: Message, now: float) -> None:
         self.heard.append("answered")
@@ -145,6 +146,9 @@ class Core:
 
     def failed(self, client: ClientTx, now: float) -> None:
         self.heard.append("failed")
+
+    def may_resend(self, client: ClientTx, now: float) -> bool:
+        return self.may
 
     def unanswered(self, client: ClientTx, now: float) -> None:
         self.heard.append("unanswered")
