@@ -69,6 +69,24 @@ def test_cancelled_entries_do_not_stay() -> None:
     assert len(timers) == 0
 
 
+def test_what_only_lingers_ends_together() -> None:
+    """A hundred transactions of an eighth of a second are one waking, never too early."""
+    timers = Timers()
+    owners = [Owner() for _ in range(100)]
+    for number, owner in enumerate(owners):
+        timers.start(owner, UNTIL, 32.0, 10.001 + number / 1000)
+    assert timers.next_deadline() == 42.125
+    assert timers.due(42.124) == []
+    assert len(timers.due(42.125)) == 100
+
+
+def test_what_is_short_is_exact() -> None:
+    timers = Timers()
+    owner = Owner()
+    timers.start(owner, RESEND, 0.5, 10.001)
+    assert timers.next_deadline() == 10.501
+
+
 STEP = st.tuples(
     st.sampled_from(["start", "cancel", "pass"]),
     st.integers(0, 4),
