@@ -57,7 +57,8 @@ def read(value: tuple[Any, ...], offset: float) -> tuple[Leg, Any, bytes]:
 
     Raises ValueError, TypeError or IndexError for what is no row of a leg.
     """
-    plain, (place, *more) = value[: len(FIELDS)], value[len(FIELDS) :]
+    count = len(FIELDS)
+    plain, place, more = value[:count], value[count], value[count + 1 :]
     leg = Leg(plain[0], plain[1], plain[2], plain[3])
     for name, item in zip(FIELDS[4:], plain[4:], strict=True):
         setattr(leg, name, item)

@@ -145,24 +145,22 @@ class Driver:
         engine = self.engine
         supervisor = self.supervisor
         for _ in range(ROUNDS):
-            busy = False
             if self.before is not None:
                 self.before()
             out = engine.take()
+            now = self._now()
             if out:
-                busy = True
                 if self.tape is not None:
-                    at = self._now()
-                    self.tape.add_all([(at, flow, data, True) for flow, data in out])
+                    self.tape.add_all([(now, flow, data, True) for flow, data in out])
                 for flow, data in out:
                     self._send(flow, data)
             notices = engine.notices()
-            if supervisor is not None:
-                if notices:
-                    supervisor.tell(notices)
-                if supervisor.act(self._now()):
-                    busy = True
-            if not busy:
+            if supervisor is None:
+                return True
+            if notices:
+                supervisor.tell(notices)
+            # What a send or a notice brings about comes by wake(); only actions give more to send.
+            if not supervisor.act(now):
                 return True
         self.count("loop.rounds")
         return False

@@ -93,6 +93,8 @@ class Supervisor:
         #: remembers messages, and what was done for calls
         self.tape: Tape | None = None
         self._notes_at, self._notes = 0.0, 0
+        #: when control hears again of nodes that spoke
+        self._hear_at = 0.0
 
     def remember(self, chronicle: Chronicle) -> None:
         """Go on from the events that were kept, and have the new ones kept."""
@@ -105,7 +107,7 @@ class Supervisor:
 
     def tell(self, notices: Sequence[told.Notice]) -> None:
         """The engine's news: evidence for the monitor, lines for the log."""
-        self._pass_on_heard(0.0)
+        self._pass_on_heard()
         for notice in notices:
             if isinstance(notice, told.Refused):
                 self.monitor.evidence(evidence.Refused(*notice))
@@ -136,7 +138,7 @@ class Supervisor:
     def expire(self, now: float) -> None:
         """Time has passed; control is asked only when its own deadline has come."""
         if self._deadline is None or now >= self._deadline:
-            self._pass_on_heard(0.0)
+            self._pass_on_heard()
             self._drained(now)
             self._count_traffic(now)
             self.monitor.expire(now)
@@ -144,7 +146,9 @@ class Supervisor:
 
     def act(self, now: float) -> bool:
         """Carry out what was decided; false if there was nothing."""
-        self._pass_on_heard(HEAR)
+        if now >= self._hear_at:
+            self._hear_at = now + HEAR
+            self._pass_on_heard()
         wanted = self.monitor.take()
         for action in wanted:
             if isinstance(action, actions.SendProbe):
@@ -167,20 +171,20 @@ class Supervisor:
 
     def witnessed(self, name: str, answered: bool) -> None:
         """A witness was asked."""
-        self._pass_on_heard(0.0)
+        self._pass_on_heard()
         self.monitor.evidence(evidence.Witness(name, answered, self._now()))
         self._deadline = None
 
     def checked(self, outcome: evidence.Checked) -> None:
         """A deeper probe has an outcome.  The driver is to be woken after this."""
-        self._pass_on_heard(0.0)
+        self._pass_on_heard()
         # What nodes, libraries and commands say goes into sentences, the store and the history.
         self.monitor.evidence(outcome._replace(text=tame(outcome.text)))
         self._deadline = None
 
     def hook_done(self, done: evidence.HookDone) -> None:
         """A hook has ended.  The driver is to be woken after this."""
-        self._pass_on_heard(0.0)
+        self._pass_on_heard()
         self.measures.hook(done)
         self.monitor.evidence(done._replace(text=tame(done.text)))
         self._deadline = None
@@ -196,19 +200,19 @@ class Supervisor:
 
     def window(self, is_open: bool) -> None:
         """The window for fail-back opened or closed."""
-        self._pass_on_heard(0.0)
+        self._pass_on_heard()
         self.monitor.window(is_open, self._now())
         self._deadline = None
 
     def switchover(self, to: str | None, force: bool) -> tuple[bool, str]:
         """The operator wants another active node."""
-        self._pass_on_heard(0.0)
+        self._pass_on_heard()
         self._deadline = None
         return self.monitor.switchover(to, self._now(), force)
 
     def set_mode(self, node: str, mode: str) -> tuple[bool, str]:
         """The operator's wish for a node."""
-        self._pass_on_heard(0.0)
+        self._pass_on_heard()
         self._deadline = None
         done = self.monitor.mode(node, mode, self._now())
         self._remember()
@@ -246,9 +250,9 @@ class Supervisor:
         for node, ((finals, failed), (was, bad)) in enumerate(zip(counted, before, strict=True)):
             self.monitor.evidence(evidence.Traffic(node, finals - was, failed - bad, now))
 
-    def _pass_on_heard(self, gap: float) -> None:
+    def _pass_on_heard(self) -> None:
         for node, at in enumerate(self.engine.heard):
-            if at > self._heard[node] + gap:
+            if at > self._heard[node]:
                 self._heard[node] = at
                 self.monitor.heard(node, at)
 
