@@ -88,8 +88,15 @@ def host_port(data: bytes) -> tuple[bytes, int | None]:
             raise Malformed("bad host")
         return host, _port(rest[1:])
     host, colon, digits = data.partition(b":")
-    _check_name(host)
+    host = _name(host)
     return host, _port(digits) if colon else None
+
+
+@lru_cache(maxsize=_HOST_CACHE)
+def _name(host: bytes) -> bytes:
+    """``host`` itself, checked: many phones behind one address differ in the port only."""
+    _check_name(host)
+    return host
 
 
 @lru_cache(maxsize=_HOST_CACHE)

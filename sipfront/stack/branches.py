@@ -21,10 +21,12 @@ from sipfront.sip.headers import (
     TO,
 )
 from sipfront.sip.uri import Uri
-from sipfront.stack import forward, lifetime, reginfo, tagmap
+from sipfront.stack import lifetime, reginfo, tagmap
 from sipfront.stack.dialog import Leg
 from sipfront.stack.disguise import Hide
-from sipfront.stack.forward import contact_uri, reversed_routes
+from sipfront.stack.forward import contact_uri, reversed_routes, uri_spans
+from sipfront.stack.forward import request as forward_request
+from sipfront.stack.forward import response as forward_response
 from sipfront.stack.hiding import PARAM, NodeTarget
 from sipfront.stack.lessons import stale
 from sipfront.stack.plan import called, restored
@@ -101,7 +103,7 @@ class Builder:
             extra += b"X-Sipfront-Call: %b\r\n" % plan.correlation
         if plan.attempts:
             extra += b"X-Sipfront-Attempt: %d\r\n" % (plan.attempts + 1)
-        data = forward.request(
+        data = forward_request(
             message,
             # The URI is that node's own; a hedge takes the call to the other one.
             uri=(plan.uri if node == plan.node else b"")
@@ -143,12 +145,13 @@ class Builder:
         hide = Hide(shared, listener, node, None, secure=secure, kept=kept)
         if plan.passing is not None:
             plan.passing.edits(message, listener, edits)
-        data = forward.request(
+        data = forward_request(
             message,
             uri=target.uri,
             via=b"%b;branch=%b;rport" % (listener.via, branch),
             routes=target.routes,
             contact=hide if plan.passing is None else None,
+            extra=b"",
             edits=edits,
         )
         if leg is not None:
@@ -181,7 +184,7 @@ class Builder:
             return
         value = message.data[field[2] : field[3]]
         try:
-            spans = forward.uri_spans(value)
+            spans = uri_spans(value)
             uri = Uri.parse(value[spans[0][0] : spans[0][1]])
         except (Malformed, IndexError):
             return
@@ -257,7 +260,7 @@ class Builder:
                 hide = None
                 plan.passing.back(message, request, client.flow, now, edits)
                 shared.enrolments.touch(plan.passing.enrolment)
-        data = forward.response(
+        data = forward_response(
             message,
             vias=server.vias,
             record_routes=request.lines(RECORD_ROUTE),

@@ -7,39 +7,23 @@ rules, "hosts that betray a node"); towards nodes nothing of the outside's Via, 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sipfront.sip import address
 from sipfront.sip.errors import Malformed
 from sipfront.sip.headers import (
-    ALERT_INFO,
-    CALL_INFO,
     CONTACT,
     CONTENT_LENGTH,
-    CONTENT_TYPE,
     COUNT,
-    DIVERSION,
-    ERROR_INFO,
-    FROM,
-    HISTORY_INFO,
     MAX_FORWARDS,
     OURS,
-    P_ASSERTED_IDENTITY,
-    P_PREFERRED_IDENTITY,
     PATH,
     RECORD_ROUTE,
-    REFER_TO,
-    REFERRED_BY,
-    REMOTE_PARTY_ID,
-    REPLY_TO,
     RETRY_AFTER,
     ROUTE,
     SERVICE_ROUTE,
-    TO,
     VIA,
-    WARNING,
 )
 from sipfront.sip.message import Edit, Message, splice
 from sipfront.sip.params import octets
@@ -81,37 +65,15 @@ _RESPONSE_ACTIONS[RETRY_AFTER] = _RETRY_AFTER
 #: What may stand in a request line, read as kindly as can be: no blank, no control, no bracket.
 _TARGET = octets(bytes(octet for octet in range(33, 256) if octet not in b'"<>\x7f'))
 
-#: Headers in which a URI with a node's host becomes the domain.
-BETRAYING = (
-    FROM,
-    TO,
-    P_ASSERTED_IDENTITY,
-    P_PREFERRED_IDENTITY,
-    REMOTE_PARTY_ID,
-    REFERRED_BY,
-    REFER_TO,
-    DIVERSION,
-    HISTORY_INFO,
-    CALL_INFO,
-    ALERT_INFO,
-    WARNING,
-    REPLY_TO,
-    ERROR_INFO,
-)
-_BETRAYS = bytearray(hid in BETRAYING for hid in range(COUNT))
-#: Bodies in which it does too.
-_BETRAYING_BODIES = (
-    b"application/simple-message-summary",
-    b"application/dialog-info+xml",
-    b"application/pidf+xml",
-    b"application/reginfo+xml",
-    b"message/sipfrag",
-)
-#: The body of nearly every message that has one.
-_SDP = b"application/sdp"
+#: What stands in a URI for each transport (``sips:`` over TLS says tcp, RFC 3261 26.2.2).
+_TAILS = [b"", b";transport=tcp", b";transport=tls", b";transport=ws", b";transport=ws"]
+_TOKEN = b";%b=" % PARAM
 #: Max-Forwards as it is written; hardly anybody begins above 70.
 _HOPS = [b"%d" % hops for hops in range(256)]
 
+#: Whether this module runs compiled.
+COMPILED = not __file__.endswith(".py")
+_YES = 48  # what a table has for an octet that is allowed
 _QUOTE = 34
 _COMMA = 44
 _LEFT = 60
@@ -210,6 +172,13 @@ def _plain_span(value: bytes) -> tuple[int, int] | None:
 
     Raises Malformed for a URI that no request line can hold, where it may be asked to stand.
     """
+    if COMPILED:
+        return span_by_octet(value)
+    return span_by_method(value)
+
+
+def span_by_method(value: bytes) -> tuple[int, int] | None:
+    """The reading for the interpreter."""
     if _QUOTE in value or _COMMA in value:
         return None
     left = value.find(b"<")
@@ -217,6 +186,32 @@ def _plain_span(value: bytes) -> tuple[int, int] | None:
     if left < 0 or right < 0:
         return None
     if not value[left + 1 : right].translate(_TARGET).isdigit():
+        raise Malformed("bad octet in URI")
+    return left + 1, right
+
+
+def span_by_octet(value: bytes) -> tuple[int, int] | None:
+    """The reading for the compiler."""
+    octets, size, table = value, len(value), _TARGET
+    at = 0
+    left = right = -1
+    bad = False
+    while at < size:
+        octet = octets[at]
+        if octet in (_QUOTE, _COMMA):
+            return None
+        if left < 0:
+            if octet == _LEFT:
+                left = at
+        elif right < 0:
+            if octet == _RIGHT:
+                right = at
+            elif table[octet] != _YES:
+                bad = True
+        at += 1
+    if right < 0:
+        return None
+    if bad or right == left + 1:
         raise Malformed("bad octet in URI")
     return left + 1, right
 
@@ -278,15 +273,11 @@ def hidden(uri: Uri, listener: Listener, token: bytes, secure: bool = False) -> 
     user = uri.user
     scheme = b"sips:" if secure and not listener.inside else b"sip:"
     head = b"%b%b@%b" % (scheme, user, listener.contact) if user else scheme + listener.contact
-    tail = b""
-    if listener.transport == Transport.TLS:
-        tail = b";transport=tls" if scheme == b"sip:" else b";transport=tcp"
-    elif listener.transport == Transport.TCP:
+    tail = _TAILS[listener.transport]
+    if listener.transport == Transport.TLS and scheme == b"sips:":
         tail = b";transport=tcp"
-    elif listener.transport != Transport.UDP:
-        tail = b";transport=ws"
     if token:
-        tail += b";%b=%b" % (PARAM, token)
+        tail = b"".join((tail, _TOKEN, token))
     kept = uri.without(*DROPPED).params if uri.params else b""
     if kept and len(head) + len(kept) + len(tail) < MAX_URI:
         return b"%b;%b%b" % (head, kept, tail)
@@ -321,64 +312,3 @@ def routed(target: bytes, routes: bytes) -> tuple[bytes, bytes]:
     rest = [routes[start:end] for start, end in spans[1:]]
     rest.append(b"<%b>" % target)
     return bytes(first.uri), b", ".join(rest)
-
-
-class Mask:
-    """Finds what would betray a node outside, and says what to put there."""
-
-    __slots__ = ("domain", "hosts", "letters", "pattern")
-
-    def __init__(self, hosts: tuple[bytes, ...], domain: bytes) -> None:
-        """A mask for the hosts of all nodes (and our own inside ones)."""
-        self.hosts = tuple(host.lower() for host in hosts)
-        self.domain = domain
-        names = b"|".join(re.escape(host) for host in sorted(self.hosts, key=len, reverse=True))
-        # A host is one only between these: never a part of another address or name.
-        self.pattern: re.Pattern[bytes] = re.compile(
-            rb"(?<![0-9A-Za-z.\-\[])(?:" + names + rb")(?::[0-9]+)?(?![0-9A-Za-z.\-\]])",
-            re.IGNORECASE,
-        )
-        #: whether a host can be written in more than one way
-        self.letters = any(host != host.upper() for host in self.hosts)
-
-    def clean(self, value: bytes) -> bytes:
-        """``value`` with the domain for every host: two quick looks, hardly ever more."""
-        seen = value.lower() if self.letters else value
-        for host in self.hosts:
-            if seen.find(host) >= 0:
-                return self.pattern.sub(self.domain, value)
-        return value
-
-    def edits(self, message: Message, edits: list[Edit], body: bytes | None = None) -> bytes:
-        """Mask the headers and the body (``body`` if it is to be another one); gives the URI that
-        the node had in From (request) or To, or b""."""
-        masked = b""
-        own = TO if message.status else FROM
-        betrays = _BETRAYS
-        for field in message.fields:
-            hid = field[0]
-            if not betrays[hid]:
-                continue
-            value = message.data[field[2] : field[3]]
-            clean = self.clean(value)
-            if clean != value:
-                edits.append((field[2], field[3], clean))
-                if hid == own:
-                    masked = value
-        self._body(message, edits, body)
-        return masked
-
-    def _body(self, message: Message, edits: list[Edit], body: bytes | None) -> None:
-        kind = message.value(CONTENT_TYPE)
-        if kind is None or kind == _SDP:
-            return
-        if kind.partition(b";")[0].strip().lower() not in _BETRAYING_BODIES:
-            return
-        whole = message.body
-        clean = self.clean(whole if body is None else body)
-        if clean == whole:
-            return
-        edits.append((message.body_start, message.body_end, clean))
-        length = message.field(CONTENT_LENGTH)
-        if length is not None:
-            edits.append((length[2], length[3], b"%d" % len(clean)))

@@ -1,10 +1,13 @@
 # Types of the compiled build; the meaning stands in front.py.
 import cython
 
-from sipfront.sip.message cimport Message
+from sipfront.sip.message cimport Message, scan
+from sipfront.sip.uri cimport Uri, parse_uri
+from sipfront.sip.via cimport Via
 from sipfront.stack.dialog cimport Leg
 from sipfront.stack.flows cimport Flow
 from sipfront.stack.layer cimport Transactions
+from sipfront.stack.matching cimport mismatch, server_key, top_via, way_back
 from sipfront.stack.pair cimport Link, Pair
 from sipfront.stack.plan cimport Plan
 from sipfront.stack.policy cimport may_start
@@ -32,12 +35,12 @@ cdef class Engine:
     cpdef list notices(self)
     @cython.locals(value=bytes, at=Py_ssize_t, branch=bytes, client=ClientTx)
     cdef object _response(self, Message message, Flow flow, double now)
-    @cython.locals(method=bytes, key=bytes, server=ServerTx, found=ServerTx, shared=Shared, reply_flow=Flow, vias=bytes, plan=Plan)
+    @cython.locals(method=bytes, key=bytes, server=ServerTx, found=ServerTx, shared=Shared, reply_flow=Flow, vias=bytes, plan=Plan, via=Via)
     cdef object _request(self, Message message, Flow flow, double now)
-    @cython.locals(shared=Shared, method=bytes, inside=bint, hops=bytes, plan=Plan)
+    @cython.locals(shared=Shared, method=bytes, inside=bint, hops=bytes, plan=Plan, uri=Uri)
     cdef Plan _plan(self, Message message, Flow flow, double now)
     cdef bint _banned(self, Message message, Flow flow, double now) except -1
     @cython.locals(lines=bytes, at=Py_ssize_t, client=ClientTx, server=ServerTx)
     cdef object _loop(self, Message message, Flow flow)
-    @cython.locals(plan=Plan, hops=bytes)
+    @cython.locals(plan=Plan, hops=bytes, uri=Uri)
     cdef object _ack(self, Message message, Flow flow, double now)

@@ -18,7 +18,7 @@ from sipfront.sip.errors import Garbage, Malformed, SipError
 from sipfront.sip.headers import MAX_FORWARDS, PROXY_REQUIRE, VIA
 from sipfront.sip.message import Message, scan
 from sipfront.sip.reply import reply
-from sipfront.sip.uri import Uri
+from sipfront.sip.uri import parse_uri
 from sipfront.stack import local
 from sipfront.stack.care import Care
 from sipfront.stack.flows import STRANGER, Flow, Flows
@@ -265,7 +265,7 @@ class Engine:
         shared = self.shared
         method = message.method
         inside = flow.node >= 0
-        uri = Uri.parse(message.uri)
+        uri = parse_uri(message.uri)
         if uri.scheme not in _FORWARDED:
             raise Refusal(416, "unknown scheme")
         if uri.headers:
@@ -304,7 +304,7 @@ class Engine:
         if self._router.trunk_of(flow.host) is not None:
             return False
         try:
-            return not self._router.emergency(Uri.parse(message.uri))
+            return not self._router.emergency(parse_uri(message.uri))
         except SipError:
             return True
 
@@ -337,7 +337,7 @@ class Engine:
     def _ack(self, message: Message, flow: Flow, now: float) -> None:
         """The ACK of a 2xx; one that leads nowhere is dropped (RFC 3261 17.1.1.3)."""
         try:
-            uri = Uri.parse(message.uri)
+            uri = parse_uri(message.uri)
             if flow.node >= 0:
                 plan = self._router.from_node(message, flow, uri, now)
             else:

@@ -51,6 +51,10 @@ def mismatch(client: ClientTx, message: Message, flow: Flow) -> str:
         return "response from the wrong side"
     if client.invite != (message.cseq_method == b"INVITE"):
         return "response to another method"
+    server = client.server
+    if server is not None and server.request is not None:
+        if server.request.call_id == message.call_id:  # it is forwarded as it came
+            return ""
     return "" if message.call_id in client.sent else "response to another call"
 
 

@@ -6,13 +6,17 @@ from sipfront.stack.bindings cimport Bindings
 from sipfront.stack.dialog cimport Legs
 from sipfront.stack.flows cimport Flow, Flows, Listener
 from sipfront.stack.guard cimport Guard, Nonces
+from sipfront.stack.hiding cimport Tokens
+from sipfront.stack.mask cimport Mask
 from sipfront.stack.pair cimport Pair
 from sipfront.stack.records cimport Records
 from sipfront.stack.tally cimport Tally
 from sipfront.stack.transaction cimport ClientTx, ServerTx
 
 cdef class Shared:
-    cdef public object settings, tokens, accounts, registrar, named, enrolments, mask, setups
+    cdef public object settings, accounts, registrar, named, enrolments, setups
+    cdef public Mask mask
+    cdef public Tokens tokens
     cdef public Flows flows
     cdef public Legs legs
     cdef public Bindings bindings

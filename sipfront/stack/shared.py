@@ -10,9 +10,9 @@ from sipfront.stack.accounts import Accounts
 from sipfront.stack.bindings import Bindings
 from sipfront.stack.dialog import Legs
 from sipfront.stack.enrolment import Enrolments
-from sipfront.stack.forward import Mask
 from sipfront.stack.guard import Guard, Nonces
 from sipfront.stack.hiding import Tokens, literal
+from sipfront.stack.mask import Mask
 from sipfront.stack.matching import COOKIE
 from sipfront.stack.named import Named, NamedTargets
 from sipfront.stack.notices import Note, Notice

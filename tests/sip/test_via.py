@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sipfront.sip.errors import Malformed
-from sipfront.sip.via import Via, parse
+from sipfront.sip.via import Via, by_method, by_octet, parse
 
 
 @pytest.mark.parametrize(
@@ -183,3 +183,22 @@ def test_the_usual_shape_means_what_the_general_reading_says(sent_by: bytes, tai
     for flag in (b"branch", b"rport", b"alias", b"x", b"received"):
         assert usual.param(flag) == general.param(flag)
     assert repr(usual) == repr(general)
+
+
+@given(
+    st.sampled_from(
+        [b"SIP/2.0/UDP ", b"SIP/2.0/TLS ", b"SIP/2.0/SCTP ", b"SIP/2.0/udp ", b"SIP/2.0/UDP\t"]
+    ),
+    st.sampled_from([b"192.0.2.1", b"h:5060", b"", b"a b", b"h:", b"[::1]:1", b"["]),
+    _TAILS | st.binary(max_size=12),
+)
+def test_both_readings_of_the_usual_shape_agree(start: bytes, sent_by: bytes, tail: bytes) -> None:
+    found = []
+    for reading in (by_method, by_octet):
+        try:
+            via = reading(start + sent_by + tail)
+        except Malformed:
+            found.append(b"bad sent-by")
+        else:
+            found.append(b"" if via is None else repr(via).encode() + via.branch + via.sent_by)
+    assert found[0] == found[1]

@@ -1,0 +1,1 @@
+# Compiled without types of its own; the meaning stands in journal.py.
