@@ -108,6 +108,16 @@ def test_the_active_nodes_register_is_passed_with_the_accounts_contact() -> None
     assert b"192.0.2.99" not in back.message.data
 
 
+def test_an_answer_with_the_nodes_own_call_id_is_none_of_the_carriers() -> None:
+    """The carrier never saw it: the account has a Call-ID of its own for both nodes."""
+    one = world()
+    (sent,) = ask(one, 0)
+    theirs = sent.message.call_id.decode()
+    assert one.hear(sent.flow, granted(sent, 3600).replace(theirs, "node-0")) == []
+    assert one.engine.counters["response to another call"] == 1
+    assert len(one.hear(sent.flow, granted(sent, 3600))) == 1
+
+
 def test_a_challenge_passes_and_its_answer_comes_back_in_one_series() -> None:
     one = world()
     (sent,) = ask(one, 0)
