@@ -261,6 +261,8 @@ class Transactions:
             self._linger_client(tx, now)
         elif state == TERMINATED:
             self.close_client(tx)
+            if not actions:  # nobody is told of it, so nobody needs it any more
+                tx.empty()
         if actions & PASS and message is not None:
             self._core.answered(tx, message, now)
         elif actions & GIVE_UP:

@@ -26,3 +26,5 @@ cdef class ClientTx(Timed):
     cdef public ServerTx server
     cdef public Message held
     cdef public object task
+
+    cpdef empty(self)

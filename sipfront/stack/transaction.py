@@ -295,6 +295,15 @@ class ClientTx(Timed):
         self.probe = -1  # the number of the probe that it is
         self.task: Task | None = None  # whose request of our own it is
 
+    def empty(self) -> None:
+        """Let go of what it carried.
+
+        A timer that was stopped holds it until its time comes: three minutes for timer C, of each
+        call, with a request, an answer and their transaction.
+        """
+        self.sent = self.ack = b""
+        self.server = None
+
     @property
     def under_way(self) -> bool:
         """Whether more can come of it: it was not given up, has not ended, and holds no failure."""

@@ -273,6 +273,17 @@ def test_row(case: Case) -> None:
     assert bench.layer.absorbed == 0
 
 
+@pytest.mark.parametrize("case", [case for case in CASES if case.machine[1] == "C"], ids=str)
+def test_whoever_hears_of_the_end_has_the_request(case: Case) -> None:
+    """It is sent elsewhere then; of one that just ends nothing is kept."""
+    bench = Bench(case.machine)
+    bench.put(case.state)
+    bench.feed(case.event)
+    assert isinstance(bench.tx, ClientTx)
+    ends_quietly = bench.tx.state == t.TERMINATED and not bench.core.heard
+    assert bench.tx.sent == (b"" if ends_quietly else bench.first)
+
+
 @pytest.mark.parametrize(("machine", "state", "event"), ABSENT)
 def test_absent_pairs_are_absorbed_and_counted(machine: str, state: int, event: int) -> None:
     bench = Bench(machine)
