@@ -78,7 +78,9 @@ def once(
     """A node's INVITE to one flow of a phone that rings by another one already; raises Refusal.
 
     RFC 5626 section 6: at most one flow of an instance at a time.  Who rings all contacts of an
-    address-of-record goes on with those that are left.
+    address-of-record goes on with those that are left.  430 (section 11.5) says that this flow is not
+    the way and another one of the instance may be.  It counts for nothing when the phone is busy:
+    Asterisk takes 480 for a phone that nobody answered, and its Dial() would not say BUSY then.
     """
     mark = instance(binding)
     if not mark:
@@ -101,7 +103,7 @@ def once(
         else:
             same = now - server.received_at <= SAME_CALL and _caller(request) == _caller(message)
         if same:
-            raise Refusal(480, "the phone rings by another flow")
+            raise Refusal(430, "the phone rings by another flow")
 
 
 def _caller(message: Message) -> bytes:

@@ -135,7 +135,7 @@ def test_a_node_that_rings_both_flows_of_a_phone_rings_it_once(header: str) -> N
     one, other = two(world)
     assert by_token(world, one, "a", header).flow is one
     twin = by_token(world, other, "b", header)
-    assert (twin.flow, twin.message.status) == (world.nodes[0], 480)
+    assert (twin.flow, twin.message.status) == (world.nodes[0], 430)
     assert world.engine.counters["refused: the phone rings by another flow"] == 1
 
 
