@@ -40,8 +40,8 @@ PORT_LOOK = 0.02
 
 #: Objects that are made before the youngest are looked at, looks before those that outlived them
 #: are, and rounds before all are.  The hot path makes no cycles, and a transaction outlives any look:
-#: what counts is how long one look lasts.  With 100,000 bindings and 10,000 calls up the longest was
-#: 77 ms with 50,000 objects, 44 ms with 10,000, 21 ms with 2,000; a call cost the same (bench scale).
+#: what counts is how long one look lasts.  With 100,000 bindings and 10,000 calls up the longest step
+#: was 77 ms with 50,000 objects, 44 ms with 10,000, 21 ms with 2,000; a call cost the same.
 #: Looking at all, which takes a quarter of a second, is put off for days.
 GC = (2_000, 2, 500_000)
 
